@@ -1,0 +1,45 @@
+"""The command `isnad`: each subcommand is a module of its own beside this one, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pkgutil import iter_modules
+
+import click
+
+from gateway.errors import IsnadError
+
+EXIT_FAILED = 1
+
+
+class _Commands(click.Group):
+    """Finds `isnad NAME` in `gateway/cli/NAME.py`, so that one command's imports do not slow another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(module.name for module in iter_modules(__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__} has no command of its own name")
+        return command
+
+
+@click.command(cls=_Commands)
+@click.version_option(package_name="isnad")
+def isnad() -> None:
+    """إسناد: the gateway through which an elections authority exchanges records with other agencies."""
+
+
+def main() -> None:
+    """Run a command; an error with a code ends it with one line and exit status 1."""
+    try:
+        isnad()
+    except IsnadError as error:
+        click.echo(f"{error.code}: {error.rule}" + (f" ({error.field})" if error.field else ""), err=True)
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,122 @@
+"""Group commit: many submissions share one signature, one transaction and one message.
+
+Take what waits and never linger: when the gateway is idle a record goes alone; while a group is on its way, what
+arrives gathers for the next one. Nothing here decides anything about a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from gateway.records import Outcomes, Part, Terms
+
+MAX_RECORDS = 256
+MAX_BYTES = 1 << 20
+IN_FLIGHT = 4
+"""Groups of one agreement that are prepared or appended at a time: enough to keep every core and the log busy."""
+PIPELINE = 8
+"""Groups of one submission on their way at a time, 8 MiB of plaintext at the most."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+Keep = Callable[[Terms, Part], Awaitable[Outcomes]]
+Promised = Callable[[Terms, tuple[Part, ...]], Awaitable[tuple[Outcomes, ...]]]
+
+
+class Digest(Protocol):
+    """A running hash, as `hashlib` makes them."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more octets."""
+
+
+async def measured(body: AsyncIterator[bytes], digest: Digest) -> AsyncIterator[bytes]:
+    """Pass a body through, feeding its octets to `digest`."""
+    async for data in body:
+        digest.update(data)
+        yield data
+
+
+async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T]) -> AsyncIterator[R]:
+    """Yield `work(item)` for each item, in order, with up to `PIPELINE` of them running at a time.
+
+    An error ends the iteration after the results before it were yielded; what still runs is waited for, because a
+    promise half made is made all the same.
+    """
+    running: deque[asyncio.Task[R]] = deque()
+    try:
+        async for item in source:
+            running.append(asyncio.ensure_future(work(item)))
+            while running and (running[0].done() or len(running) >= PIPELINE):
+                yield await running.popleft()
+        while running:
+            yield await running.popleft()
+    finally:
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+class Groups:
+    """Gathers parts of one agreement into groups of at most 256 records or 1 MiB, and has them promised."""
+
+    def __init__(self, promise: Promised) -> None:
+        self._promise = promise
+        self._waiting: dict[Terms, deque[tuple[Part, asyncio.Future[Outcomes]]]] = {}
+        self._in_flight: dict[Terms, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def keep(self, terms: Terms, part: Part) -> Outcomes:
+        """Return the outcomes of a part's records once its group is durable."""
+        future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(terms, deque()).append((part, future))
+        self._start(terms)
+        return await future
+
+    async def drain(self) -> None:
+        """Wait for every group on its way: call it once nothing new is let in."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _start(self, terms: Terms) -> None:
+        waiting = self._waiting.get(terms)
+        if not waiting or self._in_flight.get(terms, 0) >= IN_FLIGHT:
+            return
+        self._in_flight[terms] = self._in_flight.get(terms, 0) + 1
+        task = asyncio.create_task(self._run(terms, _take(waiting)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, terms: Terms, group: Sequence[tuple[Part, asyncio.Future[Outcomes]]]) -> None:
+        try:
+            answers = await self._promise(terms, tuple(part for part, _ in group))
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
+            for _, future in group:
+                if not future.cancelled():
+                    future.set_exception(error)
+        else:
+            for (_, future), outcomes in zip(group, answers, strict=True):
+                if not future.cancelled():
+                    future.set_result(outcomes)
+        finally:
+            self._in_flight[terms] -= 1
+            if not self._in_flight[terms]:
+                del self._in_flight[terms]
+            if not self._waiting.get(terms):
+                self._waiting.pop(terms, None)
+            self._start(terms)
+
+
+def _take(waiting: deque[tuple[Part, asyncio.Future[Outcomes]]]) -> list[tuple[Part, asyncio.Future[Outcomes]]]:
+    """Take parts from the left while they fit into one group; the first one always does."""
+    group: list[tuple[Part, asyncio.Future[Outcomes]]] = []
+    records = octets = 0
+    while waiting:
+        part = waiting[0][0]
+        records += len(part.records)
+        octets += sum(len(record.octets) for record in part.records)
+        if group and (records > MAX_RECORDS or octets > MAX_BYTES):
+            break
+        group.append(waiting.popleft())
+    return group

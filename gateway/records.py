@@ -1,0 +1,275 @@
+"""The words of the exchange: what a record is called at each step of its way.
+
+Everything here is frozen. A later step's type can only be made from an earlier one's, so code that would queue
+what was never sealed, or promise what was never logged, does not type-check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from crypto.hpke import PublicKey
+from crypto.receipt import BatchReceipt, Receipt
+from crypto.seal import Draft
+
+GATEWAY = "gateway"
+"""The lane of the gateway itself: keys, agencies, agreements, alarms, and what officers did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How the sender was authenticated: the evidence of origin that a log entry names.
+
+    `certificate` is the SHA-256 of the client certificate's DER, 64 hex digits. `signature` names the scheme when
+    the submission itself was signed (`jws`, `http-signature`, `wsse` or `cms`) and `key_id` the registered key that
+    verified it; both are empty strings when only the channel authenticated the sender.
+    """
+
+    certificate: str
+    signature: str = ""
+    key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What an adapter takes from the wire: who sends, under which contract, and the octets as they arrive.
+
+    `recipient` is empty when the sender named none. `idempotency_key` is the sender's own, or empty. `body` yields
+    octets in order and is read once; an adapter raises `Rejected` from it when the client breaks its own limits.
+    """
+
+    id: str
+    sender: str
+    recipient: str
+    contract: str
+    media_type: str
+    origin: Origin
+    received_ms: int
+    idempotency_key: str
+    body: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a record or a submission was not taken: a code, the field and the rule, and never a value."""
+
+    code: str
+    field: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """One record cut out of a submission: its octets as they stood there, or why it could not be cut out.
+
+    `position` counts the submission's records from 1.
+    """
+
+    position: int
+    octets: bytes
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records of one submission that wait to be prepared together with those of others."""
+
+    submission: str
+    origin: Origin
+    received_ms: int
+    records: tuple[Framed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an agreement in force means for a batch: everything `prepare` needs to know, and nothing to look up.
+
+    `pseudonym_key` and `promise_key` are 32-byte secrets of the lane; they leave `repr` out.
+    """
+
+    agreement: str
+    sender: str
+    recipient: str
+    contract: str
+    lane: str
+    suite: str
+    freeze: str
+    catalogue: str
+    recipient_keys: tuple[PublicKey, ...]
+    pseudonym_key: bytes
+    promise_key: bytes
+
+    def __repr__(self) -> str:
+        return f"Terms({self.agreement!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the log must know of a sealed record beside its entry; aligned with the draft's entries.
+
+    `fingerprint` is an HMAC of the canonical octets under the lane's promise key: equal content, equal fingerprint.
+    `salt` is the record's salt sealed under the same key. `subject` is the citizen's pseudonym or empty. `about` is
+    the id of the record this one answers, or empty, and `logged` what may be said of the answer in clear.
+    """
+
+    part: int
+    position: int
+    record_id: str
+    source_ref: str
+    subject: bytes
+    fingerprint: bytes
+    salt: bytes
+    about: str
+    logged: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that refused itself, with the log entry (RFC 8785 octets) that says so."""
+
+    part: int
+    position: int
+    refusal: Refusal
+    entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A record that was promised before with the same content, or stands in the batch already: it gets that receipt."""
+
+    part: int
+    position: int
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Conformed and sealed records, ready to be appended. `draft` is None when every record was refused."""
+
+    terms: Terms
+    parts: tuple[Part, ...]
+    draft: Draft | None
+    kept: tuple[Kept, ...]
+    refused: tuple[Refused, ...]
+    repeated: tuple[Repeated, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the log already holds under a record id. `fingerprint` and `salt` as in `Kept`."""
+
+    record_id: str
+    lane: str
+    index: int
+    fingerprint: bytes
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The answer to a batch that holds records promised before: nothing of the batch was appended."""
+
+    promises: tuple[Promise, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBatch:
+    """A batch that is in the log, durable, with its message in the outbox.
+
+    `receipt` covers the records in the order of `batch.kept`, at indices `receipt.first + n`. It is None when
+    every record of the batch was refused.
+    """
+
+    batch: Batch
+    receipt: BatchReceipt | None
+
+
+class Status(StrEnum):
+    """What became of a record at the gateway."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one record of a submission.
+
+    Accepted: `record_id`, `index`, `salt` and the batch's receipt, from which the record's own is expanded without
+    further look-ups. Duplicate: the first promise's `record_id`, `lane` and `index`. Refused: `refusal` alone.
+    """
+
+    position: int
+    status: Status
+    record_id: str = ""
+    lane: str = ""
+    index: int = -1
+    salt: bytes = b""
+    entry: bytes = b""
+    refusal: Refusal | None = None
+    warnings: tuple[str, ...] = ()
+    batch: BatchReceipt | None = None
+
+    def receipt(self) -> Receipt:
+        """Return the record's own receipt, with its inclusion proof; only for accepted records."""
+        if self.batch is None:
+            raise ValueError("only an accepted record carries its batch's receipt")
+        return self.batch.expand(self.index, self.record_id, self.salt, self.entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something other than a record that a lane must remember: a delivery, a search, a changed agreement.
+
+    `fields` are scalar and hold no personal data. `record_id` is empty when it concerns no single record; `first`
+    and `count` name a range of the lane's indices that the event is about (a delivered batch), or are 0.
+    """
+
+    lane: str
+    kind: str
+    fields: tuple[tuple[str, str | int], ...]
+    record_id: str = ""
+    first: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a queue carries: one sealed batch, encoded. `queue` is `<recipient>.<contract>`, `id` the batch's UUID."""
+
+    id: str
+    queue: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One opened and verified record on its way to its recipient: plaintext, so it lives as short as possible.
+
+    `event` is the canonical CloudEvent, RFC 8785 octets. `receipt` is the evidence beside it.
+    """
+
+    record_id: str
+    sender: str
+    contract: str
+    lane: str
+    index: int
+    event: bytes
+    receipt: Receipt
+
+    def __repr__(self) -> str:
+        return f"Handed({self.record_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The recipient's word that it has the records: its own reference, at most 128 characters, or empty."""
+
+    reference: str = ""
+
+
+Outcomes = Sequence[Outcome]
