@@ -20,4 +20,33 @@ lock:  ## Pin the requirements again, with hashes
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --python-version 3.11 pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --python-version 3.11 --extra dev --constraint requirements/run.txt pyproject.toml requirements/build.in -o requirements/dev.txt
 
-.PHONY: help setup lock
+
+services:  ## Install the servers the tests talk to (Debian packages, as root)
+	@command -v rabbitmq-server >/dev/null || test -x /usr/sbin/rabbitmq-server || { \
+	  echo "installing rabbitmq-server"; \
+	  echo exit 101 > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
+	  status=$$?; rm -f /usr/sbin/policy-rc.d; exit $$status; }
+
+demo: setup  ## Run the whole exchange here, with synthetic records, and show it
+	$(BIN)/python -m gateway.demo
+
+test: setup services  ## Run the tests, against real servers that they start themselves
+	$(BIN)/pytest -n 2 --dist loadfile
+
+check: setup  ## Lint, types, dependency rule, contracts, configuration and documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/isnad check
+	$(BIN)/isnad contract check
+	$(BIN)/isnad errors --check docs/errors.md
+
+bench: setup services  ## Measure, each figure beside its limit, into build/bench.json
+	$(BIN)/python -m tests.benchmarks build/bench.json
+
+clean:  ## Remove what the targets above made
+	rm -rf $(VENV) build var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help setup lock services demo test check bench clean
