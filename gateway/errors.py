@@ -22,6 +22,8 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"
     TAMPERED = "tampered"
+    NOTED = "noted"
+    """Nothing: what the code accompanies was accepted."""
 
 
 class IsnadError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from crypto.hpke import PublicKey
+from crypto.hpke import PublicKey, Suite
 from crypto.receipt import BatchReceipt, Receipt
 from crypto.seal import Draft
 
@@ -94,7 +94,7 @@ class Terms:
     recipient: str
     contract: str
     lane: str
-    suite: str
+    suite: Suite
     freeze: str
     catalogue: str
     recipient_keys: tuple[PublicKey, ...]
