@@ -1,0 +1,86 @@
+"""The log entry of an accepted record: a leaf that holds no personal data and commits to the record.
+
+Its octets are RFC 8785 JSON, at most 4,096 bytes. The commitments are salted, so that a leaf tells nothing to
+those who do not hold the record, and a neighbour's proof reveals nothing.
+"""
+
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+
+from crypto.encoding import b64url
+from crypto.errors import Tampered
+
+ENTRY_MAX_BYTES = 4096
+SALT_BYTES = 32
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A `record.accepted` entry. An empty `prior_ref` or `subject` means: the entry has no such member."""
+
+    v: Literal[1]
+    kind: Literal["record.accepted"]
+    id: str
+    sender: str
+    recipient: str
+    contract: str
+    agreement: str
+    source_ref: str
+    op: Literal["assert", "correct", "void"]
+    prior_ref: str = ""
+    submission: str
+    time: str
+    subject: str = ""
+    origin: dict[str, str]
+    source_commitment: str
+    commitment: str
+    freeze: Literal["pass", "hold"]
+
+
+_DECODER = msgspec.json.Decoder(Entry)
+_ENCODER = msgspec.json.Encoder(order="sorted")  # for these types and ASCII keys: RFC 8785
+
+
+def record_id(sender: str, contract: str, source_ref: str, op: str) -> str:
+    """The record's id: a UUIDv8 (RFC 9562 §5.8), the same on every node and at every retry.
+
+    Raises:
+        ValueError: a part holds U+0000, which separates them.
+    """
+    parts = (sender, contract, source_ref, op)
+    if "\x00" in "".join(parts):
+        raise ValueError("the parts of a record id hold no U+0000")
+    digest = sha256("\x00".join(("isnad-record/v1", *parts)).encode()).digest()
+    value = int.from_bytes(digest[:16], "big")
+    value = value & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62  # version 8, variant 10
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def commitment(salt: bytes, octets: bytes) -> str:
+    """What an entry says of the canonical record octets: base64url of a SHA-256."""
+    return b64url(sha256(b"isnad-commitment/v1\x00" + salt + octets).digest())
+
+
+def source_commitment(salt: bytes, source: bytes) -> str:
+    """What an entry says of the octets as they stood in the submission: base64url of a SHA-256."""
+    return b64url(sha256(b"isnad-source/v1\x00" + salt + source).digest())
+
+
+def parse_entry(octets: bytes) -> Entry:
+    """Parse an entry of an accepted record.
+
+    Raises:
+        Tampered: (`entry`) too large, not of this form or not canonical: what reads the same but has other
+            octets, and so another leaf, is not an entry.
+    """
+    if len(octets) > ENTRY_MAX_BYTES:
+        raise Tampered("entry", "the entry is too large")
+    try:
+        entry = _DECODER.decode(octets)
+    except ValueError as error:  # msgspec's own, and UnicodeDecodeError
+        raise Tampered("entry", "the entry is not that of an accepted record") from error
+    if _ENCODER.encode(entry) != octets:
+        raise Tampered("entry", "the entry is not canonical")
+    return entry

@@ -1,0 +1,258 @@
+"""The Merkle tree of RFC 6962 §2.1: roots, proofs, and what must be kept to let it grow.
+
+A leaf hash is SHA-256(0x00 ‖ entry), a node SHA-256(0x01 ‖ left ‖ right); n leaves split at the largest power
+of two below n. Every hash here is 32 bytes. `MTH(lo, hi)` is the root of the leaves lo to hi-1.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from crypto.errors import Tampered
+
+HASH_BYTES = 32
+EMPTY_ROOT = sha256(b"").digest()
+MAX_SIZE = 2**63 - 1  # C2SP tlog-checkpoint readers hold sizes in 64 signed bits
+
+Subtree = Callable[[int, int], bytes]
+"""`subtree(lo, hi)` answers MTH(lo, hi). It is only asked for aligned perfect subtrees: hi - lo is a power of
+two that divides lo. A tile or a table of nodes can answer that."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """The hash of one leaf."""
+    return sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of an inner node."""
+    return sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """The roots of a tree's perfect subtrees, largest first: all that is needed to append to it.
+
+    Raises:
+        Tampered: (`tree`) not one 32-byte hash for every set bit of `size`.
+    """
+
+    size: int
+    hashes: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= MAX_SIZE or len(self.hashes) != self.size.bit_count():
+            raise Tampered("tree", "the frontier does not fit its size")
+        _check_hashes(self.hashes)
+
+    def root(self) -> bytes:
+        """The root of the whole tree."""
+        return _fold(self.hashes) if self.hashes else EMPTY_ROOT
+
+    def append(self, leaves: Sequence[bytes]) -> "Frontier":
+        """The frontier after these leaf hashes."""
+        return Growth(self, leaves).frontier
+
+
+class Growth:
+    """Every node that appending leaf hashes to a tree creates, plus the frontier nodes they join.
+
+    That is enough to prove each new leaf in the grown tree (`inclusion_proof(i, growth.frontier.size,
+    growth.subtree)` for i >= the old size) and the old tree in the grown one (`consistency_proof`).
+    """
+
+    __slots__ = ("_rows", "frontier")
+
+    def __init__(self, frontier: Frontier, leaves: Sequence[bytes]) -> None:
+        _check_hashes(leaves)
+        waiting = list(frontier.hashes)  # its last is the smallest, so levels are taken from the end
+        edge: list[bytes] = []
+        rows: list[tuple[int, list[bytes]]] = []
+        start, row = frontier.size, list(leaves)  # `row` holds the nodes from `start` on, one level at a time
+        while start or row:
+            if start & 1:
+                row.insert(0, waiting.pop())
+            start -= start & 1
+            rows.append((start, row))
+            if len(row) & 1:
+                edge.append(row[-1])
+            # node_hash, inlined: this loop makes nearly all hashes of an append.
+            row = [
+                sha256(b"\x01" + left + right).digest()
+                for left, right in zip(row[::2], row[1::2], strict=False)
+            ]
+            start >>= 1
+        self._rows = rows
+        self.frontier = Frontier(frontier.size + len(leaves), tuple(reversed(edge)))
+
+    def subtree(self, lo: int, hi: int) -> bytes:
+        """MTH(lo, hi) of an aligned perfect subtree (a `Subtree`).
+
+        Raises:
+            LookupError: a node that was neither made nor joined by this growth.
+        """
+        level = (hi - lo).bit_length() - 1
+        start, row = self._rows[level]
+        position = (lo >> level) - start
+        if position < 0:
+            raise LookupError("a node from before this growth")
+        return row[position]
+
+
+def inclusion_proof(index: int, size: int, subtree: Subtree) -> tuple[bytes, ...]:
+    """PATH(index, D[0:size]) of RFC 6962 §2.1.1: the sibling hashes from the leaf up to the root.
+
+    Raises:
+        ValueError: `index` is not below `size`.
+    """
+    if not 0 <= index < size:
+        raise ValueError("no such leaf in a tree of this size")
+    path = []
+    lo, hi = 0, size
+    while hi - lo > 1:
+        middle = _split(lo, hi)
+        if index < middle:
+            path.append(_mth(middle, hi, subtree))
+            hi = middle
+        else:
+            path.append(_mth(lo, middle, subtree))
+            lo = middle
+    return tuple(reversed(path))
+
+
+def consistency_proof(old: int, new: int, subtree: Subtree) -> tuple[bytes, ...]:
+    """PROOF(old, D[0:new]) of RFC 6962 §2.1.2; empty if `old` is 0 or equals `new`.
+
+    Raises:
+        ValueError: `old` is above `new`.
+    """
+    if not 0 <= old <= new:
+        raise ValueError("a tree cannot shrink")
+    if old == 0:
+        return ()
+    path = []
+    lo, hi = 0, new
+    while hi != old:
+        middle = _split(lo, hi)
+        if old <= middle:
+            path.append(_mth(middle, hi, subtree))
+            hi = middle
+        else:
+            path.append(_mth(lo, middle, subtree))
+            lo = middle
+    if lo:  # otherwise the subtree is the whole old tree, whose root the verifier has
+        path.append(_mth(lo, hi, subtree))
+    return tuple(reversed(path))
+
+
+def inclusion_root(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """The root that `path` leads to from the leaf hash (RFC 9162 §2.1.3.2).
+
+    Raises:
+        Tampered: (`tree`) `index` is not below `size`, or the path has another length than it must have.
+    """
+    if not 0 <= index < size <= MAX_SIZE:
+        raise Tampered("tree", "the leaf's index is not in the tree")
+    _check_hashes((leaf, *path))
+    root, last = leaf, size - 1
+    for sibling in path:
+        if last == 0:
+            raise Tampered("tree", "the inclusion proof is too long")
+        if index & 1 or index == last:
+            root = node_hash(sibling, root)
+            while not index & 1:  # levels at which this node has no sibling and is promoted
+                index, last = index >> 1, last >> 1
+        else:
+            root = node_hash(root, sibling)
+        index, last = index >> 1, last >> 1
+    if last:
+        raise Tampered("tree", "the inclusion proof is too short")
+    return root
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
+    """Check that the leaf hash stands at `index` in the tree of this size and root.
+
+    Raises:
+        Tampered: (`tree`) it does not, or the proof is malformed.
+    """
+    if inclusion_root(leaf, index, size, path) != root:
+        raise Tampered("tree", "the entry is not in the tree at this index")
+
+
+def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> None:
+    """Check that the tree (size, root) begins with the tree (old_size, old_root).
+
+    Raises:
+        Tampered: (`history`) it does not, or the proof is malformed.
+    """
+    if not 0 <= old_size <= size <= MAX_SIZE:
+        raise Tampered("history", "the tree shrank")
+    _check_hashes((old_root, root, *path))
+    if old_size in (0, size):
+        # No proof is needed: every tree begins with the empty one and with itself.
+        proved = (root if old_size else EMPTY_ROOT, root if size else EMPTY_ROOT)
+        if path:
+            raise Tampered("history", "the consistency proof is too long")
+    else:
+        proved = _consistency_roots(old_size, old_root, size, path)
+    if proved != (old_root, root):
+        raise Tampered("history", "the tree does not contain the tree seen before")
+
+
+def _consistency_roots(
+    old_size: int, old_root: bytes, size: int, path: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """The two roots that a consistency proof leads to, for 0 < old_size < size (RFC 9162 §2.1.4.2)."""
+    # The root of a perfect old tree is a node of the new one; the proof leaves it out.
+    steps = list(path) if old_size & (old_size - 1) else [old_root, *path]
+    if not steps:
+        raise Tampered("history", "the consistency proof is too short")
+    index, last = old_size - 1, size - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    old = new = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            raise Tampered("history", "the consistency proof is too long")
+        if index & 1 or index == last:
+            old, new = node_hash(step, old), node_hash(step, new)
+            while not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            new = node_hash(new, step)
+        index, last = index >> 1, last >> 1
+    if last:
+        raise Tampered("history", "the consistency proof is too short")
+    return old, new
+
+
+def _split(lo: int, hi: int) -> int:
+    """Where the tree over lo to hi-1 splits: after the largest power of two below its size."""
+    return lo + (1 << ((hi - lo - 1).bit_length() - 1))
+
+
+def _mth(lo: int, hi: int, subtree: Subtree) -> bytes:
+    """MTH(lo, hi) out of its perfect subtrees; `lo` is a multiple of the largest of them."""
+    return _fold([subtree(left, right) for left, right in _perfect(lo, hi)])
+
+
+def _perfect(lo: int, hi: int) -> Iterator[tuple[int, int]]:
+    while lo < hi:
+        width = 1 << ((hi - lo).bit_length() - 1)
+        yield lo, lo + width
+        lo += width
+
+
+def _fold(hashes: Sequence[bytes]) -> bytes:
+    """The root over adjacent perfect subtrees, largest first."""
+    root = hashes[-1]
+    for left in reversed(hashes[:-1]):
+        root = node_hash(left, root)
+    return root
+
+
+def _check_hashes(hashes: Sequence[bytes]) -> None:
+    for value in hashes:
+        if len(value) != HASH_BYTES:
+            raise Tampered("tree", "a hash that is not 32 bytes")
