@@ -13,7 +13,7 @@ over. The elections authority is a participant like every other: what it sends t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from gateway.errors import Rejected, Tampered, Unavailable
 from gateway.groups import Keep, measured, pipelined
@@ -37,7 +37,7 @@ from gateway.records import (
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 300.0
 
 
-async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) -> AsyncIterator[Outcomes]:
+async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) -> AsyncGenerator[Outcomes]:
     """Take a submission and yield the outcomes of its records, in order of position, durable when yielded.
 
     Raises:
@@ -54,7 +54,8 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
         raise
     # Step 3. Cut the body into records as it arrives: a body may be longer than memory.
     digest = hashlib.sha256()
-    groups = rules.frame(submission.sender, submission.contract, measured(submission.body, digest))
+    body = measured(submission.body, digest)
+    groups = rules.frame(submission.sender, submission.contract, submission.media_type, body)
 
     async def kept(group: Sequence[Framed]) -> Outcomes:
         rules.spend(submission.sender, submission.contract, len(group))

@@ -5,7 +5,7 @@ Implementations raise only errors of `gateway.errors`; a foreign exception is tr
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,17 +47,20 @@ class Rules(Protocol):
         """Refuse a submission whose media type, origin signature or quota its agreement does not allow.
 
         Raises:
-            Rejected: `contract.media_type`, `agreement.origin_signature_required`, `quota.*`.
+            Rejected: `contract.media_type`, `agreement.origin_signature_required`.
+            Unavailable: `quota.submissions`, with the seconds until the next one may come.
         """
 
     def spend(self, sender: str, contract: str, records: int) -> None:
         """Count records against the sender's quota.
 
         Raises:
-            Unavailable: `quota.records`, with the seconds until there is room again.
+            Unavailable: `quota.records`, `quota.records_per_day`, with the seconds until there is room again.
         """
 
-    def frame(self, sender: str, contract: str, body: AsyncIterator[bytes]) -> AsyncIterator[Sequence[Framed]]:
+    def frame(
+        self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
+    ) -> AsyncIterator[Sequence[Framed]]:
         """Cut a body into records as the sender's binding says; groups of at most 256 records or 1 MiB.
 
         Memory is bounded by one group, whatever the body's length. What cannot be cut out is yielded as a refusal
@@ -259,7 +262,7 @@ class Outbound(Protocol):
 class Accept(Protocol):
     """`exchange.accept` as adapters see it."""
 
-    def __call__(self, submission: Submission) -> AsyncIterator[Sequence[Outcome]]:
+    def __call__(self, submission: Submission) -> AsyncGenerator[Sequence[Outcome]]:
         """Take a submission and yield outcomes in order of position, each durable when it is yielded."""
 
 
