@@ -1,0 +1,27 @@
+"""Keys kept by OpenBao or Vault: implements the seam of `crypto.keys`.
+
+connection.py   one pool of TLS connections, timeouts, errors
+session.py      logged in as one process, and staying so
+signer.py       checkpoints signed by the transit engine
+kv.py           lane secrets and recipients' keys
+prepare.py      an empty server made ready; keys shown and rotated
+"""
+
+from crypto.openbao.connection import Administrator, Connection, OpenBao
+from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients, Seeds
+from crypto.openbao.session import Health, Session, wrapping_token
+from crypto.openbao.signer import TransitSigner
+
+__all__ = [
+    "Administrator",
+    "Connection",
+    "Health",
+    "LanePromises",
+    "LanePseudonyms",
+    "OpenBao",
+    "Recipients",
+    "Seeds",
+    "Session",
+    "TransitSigner",
+    "wrapping_token",
+]

@@ -1,0 +1,77 @@
+# `isnad keys init` and `isnad keys rotate` need this and no more. It may create secrets but not read or replace
+# them. Who holds it can still rewrite the policies, so a token with it is made for one occasion, by two people, and
+# every use of it is in the audit log.
+
+path "sys/mounts" {
+  capabilities = ["read"]
+}
+path "sys/mounts/transit" {
+  capabilities = ["create", "update"]
+}
+path "sys/mounts/isnad" {
+  capabilities = ["create", "update"]
+}
+path "sys/mounts/pki" {
+  capabilities = ["create", "update"]
+}
+path "sys/auth" {
+  capabilities = ["read"]
+}
+path "sys/auth/approle" {
+  capabilities = ["create", "update", "sudo"]
+}
+path "sys/policies/acl/isnad-*" {
+  capabilities = ["create", "update"]
+}
+
+path "auth/approle/role/isnad-intake" {
+  capabilities = ["create", "update"]
+}
+path "auth/approle/role/isnad-deliver" {
+  capabilities = ["create", "update"]
+}
+path "auth/approle/role/isnad-nea" {
+  capabilities = ["create", "update"]
+}
+path "auth/approle/role/isnad-officer" {
+  capabilities = ["create", "update"]
+}
+path "auth/approle/role/+/role-id" {
+  capabilities = ["read"]
+}
+
+path "transit/keys/+" {
+  capabilities = ["create", "read", "update"]
+}
+path "transit/keys/+/rotate" {
+  capabilities = ["update"]
+}
+
+path "isnad/data/intake/+" {
+  capabilities = ["create"]
+}
+path "isnad/data/delivery/+" {
+  capabilities = ["create"]
+}
+path "isnad/data/nea/+" {
+  capabilities = ["create"]
+}
+path "isnad/data/recipients/+" {
+  capabilities = ["create", "read"]
+}
+path "isnad/metadata/+/+" {
+  capabilities = ["read"]
+}
+
+path "pki/issuers" {
+  capabilities = ["list"]
+}
+path "pki/root/generate/internal" {
+  capabilities = ["create", "update"]
+}
+path "pki/roles/isnad-gateway" {
+  capabilities = ["create", "update"]
+}
+path "pki/issuer/default/json" {
+  capabilities = ["read"]
+}

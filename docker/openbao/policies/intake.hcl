@@ -1,0 +1,41 @@
+# Intake seals and signs. It can open nothing: no seed is within its reach.
+
+# Sign checkpoints.
+path "transit/sign/isnad-log-ed25519" {
+  capabilities = ["update"]
+}
+path "transit/sign/isnad-log-mldsa44" {
+  capabilities = ["update"]
+}
+
+# The public halves of the log keys.
+path "transit/keys/isnad-log-ed25519" {
+  capabilities = ["read"]
+}
+path "transit/keys/isnad-log-mldsa44" {
+  capabilities = ["read"]
+}
+
+# Seal for recipients, name citizens by pseudonym, remember promises.
+path "isnad/data/recipients/+" {
+  capabilities = ["read"]
+}
+path "isnad/data/intake/lanes" {
+  capabilities = ["read"]
+}
+path "isnad/data/intake/promises" {
+  capabilities = ["read"]
+}
+
+# The gateway's own TLS certificate, for a key that stays in the process.
+path "pki/sign/isnad-gateway" {
+  capabilities = ["update"]
+}
+
+# Stay logged in: its own next secret_id, for one login, and only inside a wrapper that lives a minute at most.
+path "auth/approle/role/isnad-intake/secret-id" {
+  capabilities      = ["update"]
+  min_wrapping_ttl  = "1s"
+  max_wrapping_ttl  = "60s"
+  denied_parameters = { "*" = [] }
+}

@@ -1,0 +1,1 @@
+"""What the demonstration and the tests run against: real parts, started small."""

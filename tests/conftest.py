@@ -1,0 +1,3 @@
+"""Services that tests of every room may ask for."""
+
+pytest_plugins = ["services.openbao", "services.rabbitmq"]
