@@ -1,0 +1,124 @@
+"""`isnad keys`: prepare the key server, show and rotate log keys, admit processes. For administrators."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+import click
+import msgspec
+
+from crypto.errors import KeysUnavailable
+from crypto.hpke import Suite
+from crypto.openbao import Administrator, Connection
+from crypto.openbao import prepare as server
+from crypto.openbao.kv import Holder
+
+HOLDERS = ("delivery", "nea")
+
+
+@click.group("keys")
+@click.option("--address", envvar="BAO_ADDR", required=True, help="https://host:port of OpenBao or Vault.")
+@click.option(
+    "--ca",
+    envvar="BAO_CACERT",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate authority of that server, PEM. No other is trusted.",
+)
+@click.pass_context
+def keys(context: click.Context, address: str, ca: Path) -> None:
+    """Prepare the key server, show and rotate log keys, admit processes.
+
+    The administrator's token is taken from BAO_TOKEN, or asked for. It is never an argument.
+    """
+    try:
+        connection = Connection(address, ca.read_text(encoding="ascii"))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    token = os.environ.get("BAO_TOKEN") or click.prompt("Token", hide_input=True)
+    context.obj = Administrator(connection, token)
+
+
+@keys.command("init")
+@click.option(
+    "--policies", default="docker/openbao/policies", show_default=True, type=click.Path(path_type=Path)
+)
+@click.option("--recipient", "recipients", multiple=True, metavar="KEY-ID=delivery|nea", help="Repeatable.")
+@click.option("--host", "hosts", multiple=True, required=True, help="A DNS name of the gateway. Repeatable.")
+@click.option(
+    "--suite", type=click.Choice([suite.value for suite in Suite]), default="hybrid", show_default=True
+)
+@click.option("--token-ttl", "token_ttl_s", default=3600, show_default=True, help="Life of a login, seconds.")
+@click.option("--cidr", "cidrs", multiple=True, help="Log in from there only. Repeatable.")
+@click.pass_obj
+def init(  # noqa: PLR0917  click passes options by name
+    administrator: Administrator,
+    policies: Path,
+    recipients: tuple[str, ...],
+    hosts: tuple[str, ...],
+    suite: str,
+    token_ttl_s: int,
+    cidrs: tuple[str, ...],
+) -> None:
+    """Prepare an empty OpenBao or Vault. Run again, it completes and never replaces a key."""
+    try:
+        plan = server.Plan(
+            policies=server.read_policies(policies),
+            recipients=dict(_recipient(text) for text in recipients),
+            hosts=hosts,
+            suite=Suite(suite),
+            token_ttl_s=token_ttl_s,
+            cidrs=cidrs,
+        )
+        prepared = server.prepare(administrator, plan)
+    except (KeysUnavailable, OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    _print({"role_ids": prepared.role_ids, "ca_pem": prepared.ca_pem, "log_keys": prepared.log_keys})
+
+
+@keys.command("show")
+@click.option(
+    "--suite", type=click.Choice([suite.value for suite in Suite]), default="hybrid", show_default=True
+)
+@click.pass_obj
+def show(administrator: Administrator, suite: str) -> None:
+    """Print the versions of the log keys that verify."""
+    try:
+        _print(server.show(administrator, Suite(suite)))
+    except KeysUnavailable as error:
+        raise click.ClickException(str(error)) from error
+
+
+@keys.command("rotate")
+@click.argument("name")
+@click.pass_obj
+def rotate(administrator: Administrator, name: str) -> None:
+    """Give a log key a new version and print it. Older versions go on verifying."""
+    try:
+        _print(server.rotate(administrator, name))
+    except (KeysUnavailable, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@keys.command("admit")
+@click.argument("process", type=click.Choice(server.PROCESSES))
+@click.pass_obj
+def admit(administrator: Administrator, process: str) -> None:
+    """Print a wrapping token that lets PROCESS start once, within two minutes."""
+    try:
+        click.echo(server.admit(administrator, process))
+    except KeysUnavailable as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _recipient(text: str) -> tuple[str, Holder]:
+    kid, _, holder = text.partition("=")
+    if holder not in HOLDERS:
+        raise ValueError("--recipient: must be KEY-ID=delivery or KEY-ID=nea")
+    return kid, cast("Holder", holder)
+
+
+def _print(value: object) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
