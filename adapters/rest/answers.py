@@ -1,0 +1,133 @@
+"""Outcomes as an agency reads them: one JSON document for small submissions, a line each for streams.
+
+A stream's lines are `{"position": …, "outcome": …}` for each record, in the records' order; before them
+`{"batch": …}` whenever another batch receipt covers the accepted ones; and last `{"summary": …}`. A stream
+that ends with `{"problem": …}`, or with neither, is incomplete: what was answered stands, the rest is to be
+sent again.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from adapters.rest.seams import Evidence
+from gateway.codes import CODES
+from gateway.records import Outcome, Outcomes, Refusal, Status
+
+NDJSON = b"application/x-ndjson"
+JSON = b"application/json"
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many records of a submission had which outcome."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    refused: int = 0
+
+    def add(self, outcomes: Outcomes) -> None:
+        """Count outcomes."""
+        for outcome in outcomes:
+            if outcome.status is Status.ACCEPTED:
+                self.accepted += 1
+            elif outcome.status is Status.DUPLICATE:
+                self.duplicate += 1
+            else:
+                self.refused += 1
+
+    def as_json(self) -> dict[str, int]:
+        """Return the counts by outcome."""
+        return {"accepted": self.accepted, "duplicate": self.duplicate, "refused": self.refused}
+
+
+class Lines:
+    """Encodes outcomes as lines; `minimal` leaves out what was accepted or known (RFC 7240 §4.2)."""
+
+    def __init__(self, *, minimal: bool) -> None:
+        self._minimal = minimal
+        self._batch: object = None
+
+    def encode(self, outcomes: Outcomes) -> bytes:
+        """Return the lines of one group."""
+        if self._minimal:
+            outcomes = [outcome for outcome in outcomes if outcome.status is Status.REFUSED]
+        return b"".join(self._lines(outcomes))
+
+    def _lines(self, outcomes: Outcomes) -> Iterator[bytes]:
+        for outcome in outcomes:
+            if outcome.batch is not None and outcome.batch is not self._batch:
+                self._batch = outcome.batch
+                yield b'{"batch":%s}\n' % outcome.batch.to_json()
+            yield orjson.dumps(_members(outcome), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def summary_line(submission: str, counts: Counts) -> bytes:
+    """Return the last line of a complete stream."""
+    members = {"summary": {"submission": submission} | counts.as_json()}
+    return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def problem_line(problem: Mapping[str, object]) -> bytes:
+    """Return the last line of a stream that ended early."""
+    return orjson.dumps({"problem": problem}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def document(
+    submission: str, counts: Counts, outcomes: Iterable[Outcome], earlier: Mapping[str, Evidence]
+) -> Iterator[bytes]:
+    """Yield the JSON document of a small submission, a piece for each record.
+
+    Every accepted record carries its own receipt; a duplicate carries the one in `earlier`, by record id.
+    """
+    head = orjson.dumps({"submission": submission, "counts": counts.as_json()})
+    yield head[:-1] + b',"outcomes":['
+    separator = b""
+    for outcome in outcomes:
+        members = _members(outcome)
+        evidence: Evidence | None
+        if outcome.batch is not None:
+            del members["salt"], members["entry"]  # the receipt holds them
+            evidence = outcome.receipt()
+        else:
+            evidence = earlier.get(outcome.record_id)
+        if evidence is not None:
+            members["receipt"] = orjson.Fragment(evidence.to_json())
+        yield separator + orjson.dumps(members)
+        separator = b","
+    yield b"]}"
+
+
+def _members(outcome: Outcome) -> dict[str, object]:
+    """Return what a line says of a record: with the batch receipt, all that its own receipt is made of."""
+    if outcome.refusal is not None:
+        return {"position": outcome.position, "outcome": "refused"} | explained(outcome.refusal)
+    members: dict[str, object] = {
+        "position": outcome.position,
+        "outcome": outcome.status.value,
+        "id": outcome.record_id,
+        "lane": outcome.lane,
+        "index": outcome.index,
+    }
+    if outcome.batch is not None:
+        members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
+        members["entry"] = outcome.entry.decode()
+    if outcome.warnings:
+        members["warnings"] = outcome.warnings
+    return members
+
+
+def explained(refusal: Refusal) -> dict[str, object]:
+    """Return a refusal with its title in both languages."""
+    text = CODES[refusal.code]
+    return {
+        "code": refusal.code,
+        "field": refusal.field,
+        "rule": refusal.rule,
+        "title_ar": text.ar,
+        "title_en": text.en,
+    }

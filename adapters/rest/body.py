@@ -1,0 +1,102 @@
+"""The body of a request, read as it arrives and no longer than the client deserves to be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from starlette.types import Receive
+
+from adapters.rest.config import Limits
+from gateway.errors import Rejected, Unavailable
+
+
+class Body:
+    """Yields a body's octets once. `failure` is what the client did wrong, if it did."""
+
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive = receive
+        self._limits = limits
+        self._waited_s = 0.0
+        self.received = 0
+        self.complete = False
+        self.failure: Rejected | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield octets until the body ends.
+
+        Raises:
+            Rejected: `submission.too_slow` or `submission.interrupted`.
+        """
+        while not self.complete:
+            chunk = await self._next()
+            if chunk:
+                yield chunk
+
+    async def whole(self, max_bytes: int) -> bytes:
+        """Return all of a body of at most `max_bytes`.
+
+        Raises:
+            Rejected: `submission.too_large`, or as iterating does.
+        """
+        chunks: list[bytes] = []
+        while not self.complete:
+            chunks.append(await self._next())
+            if self.received > max_bytes:
+                raise self._failed(
+                    "submission.too_large", f"a body of this kind has at most {max_bytes} bytes"
+                )
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _next(self) -> bytes:
+        limits = self._limits
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(limits.idle_timeout_s):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._failed(
+                "submission.too_slow", "the client must go on sending what it announced"
+            ) from None
+        # Only the time spent waiting for the client counts: the gateway may be the slow one.
+        self._waited_s += time.monotonic() - began
+        if message["type"] == "http.disconnect":
+            raise self._failed("submission.interrupted", "the connection must last until the body has ended")
+        chunk: bytes = message.get("body", b"")
+        self.received += len(chunk)
+        self.complete = not message.get("more_body", False)
+        if self.received < limits.min_bytes_per_s * (self._waited_s - limits.idle_timeout_s):
+            raise self._failed(
+                "submission.too_slow", f"a body must arrive at {limits.min_bytes_per_s} bytes a second"
+            )
+        return chunk
+
+    def _failed(self, code: str, rule: str) -> Rejected:
+        self.failure = Rejected(code, rule)
+        return self.failure
+
+
+class Room:
+    """Memory for bodies that are held whole, shared by all connections."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+
+    @contextmanager
+    def holding(self, octets: int) -> Iterator[None]:
+        """Have room for a body while it is held.
+
+        Raises:
+            Unavailable: `unavailable.busy`.
+        """
+        if octets > self._left:
+            raise Unavailable(
+                "unavailable.busy", "as many bodies as the gateway holds at a time are there", 1
+            )
+        self._left -= octets
+        try:
+            yield
+        finally:
+            self._left += octets

@@ -1,0 +1,159 @@
+"""The HTTP/1.1 connection: uvicorn's, held to limits it does not know, and showing the client's certificate.
+
+No released ASGI server shows the application the certificate that TLS verified, nor bounds the size of header
+fields or the time they may take. What is here does those three things and leaves the rest as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from uvicorn.config import Config as UvicornConfig
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from adapters.rest.config import Limits
+from adapters.rest.problems import rendered
+from gateway.errors import IsnadError, Rejected, Unavailable
+
+FIELD_OVERHEAD_BYTES = 4
+"""Colon, space and line end around a header field."""
+
+Refusing = Callable[[IsnadError], None]
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. `scope["extensions"]["tls"]["client_cert_der"]` is its client's certificate or None."""
+
+    def __init__(
+        self,
+        config: UvicornConfig,
+        state: ServerState,
+        limits: Limits,
+        on_refused: Refusing,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config=config, server_state=state, app_state={}, _loop=loop)
+        self._limits = limits
+        self._on_refused = on_refused
+        self._extensions: dict[str, dict[object, object]] = {}
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._header_bytes = 0
+        self._in_headers = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the client's certificate from the handshake and wait for a request."""
+        super().connection_made(transport)
+        secured = transport.get_extra_info("ssl_object")
+        self._extensions = {
+            "tls": {"client_cert_der": secured.getpeercert(binary_form=True) if secured else None}
+        }
+        if len(self.connections) > self._limits.max_connections:
+            self._refuse(Unavailable("unavailable.busy", "as many connections as the gateway takes are open"))
+        else:
+            self._await_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, as long as the header fields are not too long."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and self.cycle.response_complete and not self._in_headers:
+            # Whatever came has stopped uvicorn's timer, and an empty line does not begin a request.
+            self._await_headers()
+        if self._in_headers:
+            # The parser gathers a field of any length before it shows it, so what it is fed is counted here.
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > self._limits.max_header_bytes:
+            self._refuse(Rejected("request.headers_too_large", "request line and header fields are too long"))
+
+    def on_message_begin(self) -> None:
+        """Show the application the certificate."""
+        super().on_message_begin()
+        if not self._in_headers:
+            self._await_headers()
+        self.scope["extensions"] = self._extensions
+
+    def on_headers_complete(self) -> None:
+        """Let a request with header fields of a fair size through."""
+        self._disarm()
+        self._in_headers = False
+        if (
+            self._header_bytes > self._limits.max_header_bytes
+            and self._measured() > self._limits.max_header_bytes
+        ):
+            self._refuse(Rejected("request.headers_too_large", "request line and header fields are too long"))
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass the body on, unless the request was refused."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Pass the end on, unless the request was refused."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP request."""
+        del msg
+        self._refuse(Rejected("request.malformed", "the octets must be an HTTP/1.1 request"))
+
+    def _await_headers(self) -> None:
+        self._in_headers = True
+        self._header_bytes = 0
+        self._disarm()
+        self._header_timer = self.loop.call_later(self._limits.header_timeout_s, self._headers_overdue)
+
+    def _headers_overdue(self) -> None:
+        self._header_timer = None
+        if not self.transport.is_closing():
+            self._refuse(Rejected("request.too_slow", "the header fields must arrive in time"))
+
+    def _disarm(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _measured(self) -> int:
+        return len(self.url) + sum(
+            len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in self.headers
+        )
+
+    def _refuse(self, error: IsnadError) -> None:
+        """Answer before there is a request to answer, and hang up."""
+        self._disarm()
+        self._on_refused(error)
+        if self.cycle is None or self.cycle.response_complete:
+            status, headers, body = rendered(error, "en")
+            fields = b"".join(b"%s: %s\r\n" % field for field in headers)
+            self.transport.write(b"%s%sconnection: close\r\n\r\n%s" % (STATUS_LINE[status], fields, body))
+        self.transport.close()
+
+
+def refusals_heard(context: ssl.SSLContext, heard: Callable[[ssl.SSLError], None]) -> None:
+    """Have a server context report the handshakes that fail: neither asyncio nor uvloop tells anyone.
+
+    `SSLContext.sslobject_class` is the documented way to have one's own TLS object; `heard` must not raise.
+    """
+
+    class Reporting(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            try:
+                super().do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as error:
+                heard(error)
+                raise
+
+    context.sslobject_class = Reporting

@@ -1,0 +1,36 @@
+"""What an agency may send, published for it alone: the OpenAPI document and the page."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.rest.openapi import openapi
+from adapters.rest.page import CONTENT_SECURITY_POLICY, page
+from adapters.rest.seams import Gateway
+
+
+class Publishing:
+    """`/openapi.json` and `/docs`, for whoever has a registered certificate."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.routes = [Route("/openapi.json", self._openapi), Route("/docs", self._docs)]
+
+    async def _openapi(self, request: Request) -> Response:
+        agency = self._agency(request)
+        return Response(
+            orjson.dumps(openapi(agency, self._gateway.published(agency))), media_type="application/json"
+        )
+
+    async def _docs(self, request: Request) -> Response:
+        agency = self._agency(request)
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "referrer-policy": "no-referrer"}
+        return Response(
+            page(agency, self._gateway.published(agency)), media_type="text/html", headers=headers
+        )
+
+    def _agency(self, request: Request) -> str:
+        return self._gateway.identities.identify(request.scope["extensions"]["tls"]["client_cert_der"])[0]

@@ -1,0 +1,112 @@
+"""What the REST adapter asks of the gateway beside `gateway.ports`. Each docstring is a promise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.ports import Accept, Identities, Records
+from gateway.records import Event, Origin, Submission
+
+
+class Evidence(Protocol):
+    """A receipt, as far as an adapter looks into it."""
+
+    def to_json(self) -> bytes:
+        """Return the receipt as one JSON object without line breaks."""
+
+
+class Note(Protocol):
+    """`Log.note`, as adapters see it."""
+
+    async def __call__(self, events: Sequence[Event]) -> Sequence[Evidence]:
+        """Append events to their lanes, durable on return, and return a receipt for each.
+
+        Raises:
+            Unavailable: nothing was written.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request whose body is wholly there. Header names are in lower case, in the order received.
+
+    `target` is the absolute URI that the client asked for (RFC 9421 §2.2.2).
+    """
+
+    method: str
+    target: str
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Signatures(Protocol):
+    """Verifies the signature that a sender puts on a submission itself."""
+
+    def verify(self, sender: str, origin: Origin, request: Request) -> Origin:
+        """Return `origin` completed with scheme and key id.
+
+        Raises:
+            Rejected: `origin.*`: the signature does not verify, is too old, or its key is not the sender's.
+        """
+
+
+class Replays(Protocol):
+    """Remembers which body an idempotency key stood for."""
+
+    def check(self, submission: Submission, digest: bytes) -> None:
+        """Let a submission pass whose id is new, or was completed with the same body (SHA-256, 32 bytes).
+
+        May block on the store; call it outside the event loop.
+
+        Raises:
+            Rejected: `submission.idempotency_key_reused`: the id was completed with another body.
+            Unavailable: it cannot be told now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A contract as one agency meets it: what `/openapi.json` and `/docs` say of it.
+
+    `source_schema` is the JSON Schema of the agency's own records when they are JSON, or None. `examples` are
+    records as the agency would send them, by media type, made up and of the reserved range.
+    """
+
+    contract: str
+    title_en: str
+    title_ar: str
+    description_en: str
+    description_ar: str
+    media_types: tuple[str, ...]
+    source_schema: Mapping[str, object] | None
+    examples: Mapping[str, str]
+
+
+class Publisher(Protocol):
+    """Tells an agency what it may send."""
+
+    def __call__(self, agency: str) -> Sequence[Published]:
+        """Return the contracts this agency may send under agreements in force, by name."""
+
+
+class Health(Protocol):
+    """Says whether the process can do its work, and each dependency's state."""
+
+    def __call__(self) -> tuple[bool, Mapping[str, str]]:
+        """Return readiness and a word for each dependency; quick, and never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Everything behind the adapter."""
+
+    accept: Accept
+    identities: Identities
+    records: Records
+    note: Note
+    signatures: Signatures
+    replays: Replays
+    published: Publisher
+    health: Health
