@@ -1,0 +1,160 @@
+"""A binding: how one agency writes the records of one contract, compiled from its folder.
+
+`conform` is the whole way of one record on this floor; it is a pure function of its octets and the day.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from contracts import nid
+from contracts.contract import Contract
+from contracts.errors import Refused
+from contracts.framing import Splitter
+from contracts.mapping import CompiledMapping
+from contracts.rules import Payload
+from contracts.schemas import Schema
+from contracts.source import FRAMINGS, Source
+
+
+class Conformed(msgspec.Struct, frozen=True):
+    """A record that keeps its contract, in canonical form.
+
+    A msgspec Struct and not a dataclass because it is made for every record, five times faster.
+    """
+
+    payload: Payload
+    """The canonical record: JSON values only, valid under the contract's closed schema."""
+    source_ref: str
+    op: Literal["assert", "correct", "void"]
+    prior_ref: str | None
+    """The `source_ref` that is corrected or voided; None exactly when `op` is assert."""
+    nid: str | None
+    """Fourteen ASCII digits, when the contract has a subject and the record names it."""
+    about: str | None
+    """Id of the record that this one is about, when the contract has such a field."""
+    occurred_on: str
+    """ISO date."""
+    warnings: tuple[str, ...]
+    """`warning.*` codes; nothing needs to be done."""
+    review: tuple[str, ...]
+    """`review.*` codes; not empty means that an officer decides before anything happens."""
+
+    def __repr__(self) -> str:
+        """Show the reference only: payload and national ID belong in no log and no traceback."""
+        return f"Conformed(source_ref={self.source_ref!r}, op={self.op!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample submission of an agency."""
+
+    file: str
+    octets: bytes
+    expected: bytes | None
+    """Canonical JSON of a valid sample, one line for each record; None for an invalid one."""
+    codes: tuple[str, ...]
+    """Of a valid sample the remarks that it must give; of an invalid one the codes of its refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One agency's side of one contract."""
+
+    agency: str
+    contract: Contract
+    title_en: str
+    title_ar: str
+    owner: str
+    transport: tuple[str, ...]
+    format: Literal["json", "xml", "csv"]
+    media_types: tuple[str, ...]
+    """Accepted media types; the first is the usual one."""
+    encoding: Literal["utf-8", "windows-1256"]
+    max_record_bytes: int
+    max_document_bytes: int
+    """Limit of a JSON document, which is read as a whole; the other formats are streams without one."""
+    source_document: tuple[str, bytes]
+    """Name and octets of the agency's own schema, to be published as it is."""
+    source_schema: Schema | None
+    """The same as JSON Schema, where the format has one (JSON, CSV)."""
+    samples: tuple[Sample, ...]
+    source: Source
+    mapping: CompiledMapping
+    governorates: Mapping[str, bool]
+
+    def splitter(self, max_record_bytes: int, media_type: str | None = None) -> Splitter:
+        """Return a new splitter for one submission.
+
+        Args:
+            max_record_bytes: the gateway's limit; the smaller of it and the binding's holds.
+            media_type: one of `media_types`, without parameters; None takes the first.
+        """
+        framing = FRAMINGS[media_type or self.media_types[0]]
+        return self.source.splitter(
+            framing, min(max_record_bytes, self.max_record_bytes), self.max_document_bytes
+        )
+
+    def conform(self, octets: bytes, today: date) -> Conformed:
+        """Turn one record's octets, as a `Piece` holds them, into its canonical form.
+
+        Args:
+            octets: one record as it stood in the submission.
+            today: the day in Africa/Cairo; nothing may have happened after it.
+
+        Raises:
+            Refused: with a code, a field in the agency's own terms where there is one, and the rule.
+        """
+        # 1. Parse strictly and hold it against the agency's own schema.
+        source = self.source.read(octets)
+        # 2. Map: names, dates and numbers become canonical, each value by its own rule.
+        notes: list[str] = []
+        payload = self.mapping.apply(source, notes)
+        # 3. The contract decides: closed schema, national ID, conditions across fields.
+        try:
+            self.contract.examine(
+                payload,
+                today=today.isoformat(),
+                sender=self.agency,
+                governorates=self.governorates,
+                notes=notes,
+            )
+            return _conformed(self.contract, payload, notes)
+        except Refused as refused:
+            raise self.mapping.in_source_terms(refused) from None
+
+
+def _conformed(contract: Contract, payload: Payload, notes: list[str]) -> Conformed:
+    """Collect what the gateway needs to know of an examined payload.
+
+    Raises:
+        Refused: `record.ref.personal` when what is logged in clear contains a national ID.
+    """
+    source_ref = str(payload["source_ref"])
+    prior_ref = payload.get("prior_ref")
+    if nid.occurs_in(source_ref):
+        raise _personal("/source_ref")
+    if prior_ref is not None and nid.occurs_in(str(prior_ref)):
+        raise _personal("/prior_ref")
+    return Conformed(
+        payload=payload,
+        source_ref=source_ref,
+        op=payload["op"],  # type: ignore[arg-type]  # the schema enumerates it
+        prior_ref=prior_ref,  # type: ignore[arg-type]  # a text, says the schema
+        nid=contract.read_subject(payload),  # type: ignore[arg-type]
+        about=contract.read_about(payload),  # type: ignore[arg-type]
+        occurred_on=str(payload["occurred_on"]),
+        warnings=_only("warning.", notes) if notes else (),
+        review=_only("review.", notes) if notes else (),
+    )
+
+
+def _personal(pointer: str) -> Refused:
+    return Refused("record.ref.personal", pointer, "a reference without a national ID in it")
+
+
+def _only(prefix: str, notes: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({note for note in notes if note.startswith(prefix)}))

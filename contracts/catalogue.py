@@ -1,0 +1,111 @@
+"""Every contract, binding and code list, loaded together or not at all."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts import binding_folder, codes, contract, folder
+from contracts.binding import Binding
+from contracts.codes import CodeList
+from contracts.contract import Contract
+from contracts.errors import Invalid, Problem
+from contracts.nid import Profile, governorate_verdicts
+
+_CONTRACT_FILE = re.compile(
+    r"(canonical/[a-z0-9-]+/v[1-9][0-9]?)/"
+    r"(contract\.odcs\.yaml|schema\.json|CHANGELOG\.md|examples/(valid|invalid)/[a-z0-9_.-]+\.json"
+    r"|examples/invalid/[a-z0-9_.-]+\.why)"
+)
+_BINDING_FILE = re.compile(
+    r"(agencies/[a-z0-9-]+/[a-z0-9-]+/v[1-9][0-9]?)/"
+    r"(binding\.yaml|mapping\.yaml|source\.schema\.json|source\.xsd|columns\.csv|README\.md"
+    r"|samples/(valid|invalid)/[a-z0-9_.-]+|expected/[a-z0-9_.-]+\.(json|codes))"
+)
+_CODES_FILE = re.compile(r"_codes/([a-z][a-z0-9_]*)\.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All contracts and bindings in force."""
+
+    digest: str
+    """SHA-256, in hex, over the names and octets of every file: two gateways with the same digest agree."""
+    profile: Profile
+    contracts: Mapping[str, Contract]
+    bindings: Mapping[tuple[str, str], Binding]
+    """By agency and contract name."""
+    code_lists: Mapping[str, CodeList]
+
+    def contract(self, name: str) -> Contract:
+        """Return the contract called `name`, e.g. `death.v1`; raises KeyError when there is none."""
+        return self.contracts[name]
+
+    def binding(self, agency: str, name: str) -> Binding:
+        """Return how `agency` writes contract `name`; raises KeyError when it does not."""
+        return self.bindings[agency, name]
+
+
+def load(root: Path | None = None, profile: Profile = "synthetic") -> Catalogue:
+    """Load the catalogue at `root`, or the one that is shipped.
+
+    Args:
+        root: folder with `_codes/`, `agencies/` and `canonical/`.
+        profile: whether national IDs are synthetic ones (test) or real ones (production); never both.
+
+    Raises:
+        Invalid: with every problem found; nothing is loaded then.
+    """
+    files = folder.read(root or folder.SHIPPED)
+    problems: list[Problem] = []
+    contract_folders, binding_folders, code_files = _sort(files, problems)
+    code_lists = _code_lists(files, code_files, problems)
+    verdicts = (
+        governorate_verdicts(code_lists["governorates"].codes, profile)
+        if "governorates" in code_lists
+        else {}
+    )
+    loaded = [contract.load(place, files, problems) for place in contract_folders]
+    contracts = {one.name: one for one in loaded if one}
+    bound = [
+        binding_folder.load(place, files, contracts, code_lists, governorates=verdicts, problems=problems)
+        for place in binding_folders
+    ]
+    bindings = {(one.agency, one.contract.name): one for one in bound if one}
+    if problems:
+        raise Invalid(
+            tuple(sorted(problems, key=lambda problem: (problem.file, problem.where, problem.message)))
+        )
+    return Catalogue(folder.digest(files), profile, contracts, bindings, code_lists)
+
+
+def _sort(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[list[str], list[str], list[str]]:
+    """Return the folders of contracts, those of bindings, and the files of code lists."""
+    contract_folders, binding_folders, code_files = dict[str, None](), dict[str, None](), list[str]()
+    for file in files:
+        if found := _CONTRACT_FILE.fullmatch(file):
+            contract_folders[found[1]] = None
+        elif found := _BINDING_FILE.fullmatch(file):
+            binding_folders[found[1]] = None
+        elif _CODES_FILE.fullmatch(file):
+            code_files.append(file)
+        else:
+            problems.append(Problem(file, "", "catalogue.file", "does not belong here; see _meta/README.md"))
+    return list(contract_folders), list(binding_folders), code_files
+
+
+def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Problem]) -> dict[str, CodeList]:
+    lists = {}
+    for file in names:
+        name = file.removeprefix("_codes/").removesuffix(".csv")
+        try:
+            lists[name] = codes.parse(name, files[file])
+        except ValueError as problem:
+            problems.append(Problem(file, "", "catalogue.codes", str(problem)))
+    if "governorates" not in lists:
+        problems.append(
+            Problem(
+                "_codes/governorates.csv", "", "catalogue.missing", "national IDs cannot be read without it"
+            )
+        )
+    return lists

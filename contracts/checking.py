@@ -1,0 +1,124 @@
+"""Run every example of every contract and every sample of every binding, and say what does not hold."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import orjson
+
+from contracts.binding import Binding, Sample
+from contracts.catalogue import Catalogue
+from contracts.contract import Contract, Example
+from contracts.errors import CODES, Problem, Refused
+from contracts.nid import governorate_verdicts
+from contracts.strict_json import parse
+
+SAMPLES_DAY = date(2026, 7, 1)
+"""The day on which examples and samples are judged, so that they do not age."""
+
+_CHUNK = 61
+"""Bytes fed at once: a small odd number, so that every sample is also cut in awkward places."""
+
+
+def check(catalogue: Catalogue) -> list[Problem]:
+    """Return everything that an example or a sample contradicts; empty when the catalogue keeps its word."""
+    problems: list[Problem] = []
+    for contract in catalogue.contracts.values():
+        if not any(example.why is None for example in contract.examples):
+            problems.append(
+                Problem(f"canonical/{contract.name}", "", "check.example", "needs a valid example")
+            )
+        for example in contract.examples:
+            problems += _example(catalogue, contract, example)
+    for binding in catalogue.bindings.values():
+        if not any(sample.expected for sample in binding.samples):
+            place = f"agencies/{binding.agency}/{binding.contract.name}"
+            problems.append(
+                Problem(place, "", "check.sample", "needs a valid sample with its expected result")
+            )
+        for sample in binding.samples:
+            problems += _sample(binding, sample)
+    return problems
+
+
+def canonical_line(payload: object) -> bytes:
+    """Return a payload as RFC 8785 JSON and a newline.
+
+    Sorting by code point equals RFC 8785's order by UTF-16 unit here, because names of canonical fields are
+    ASCII; canonical numbers are whole.
+    """
+    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iterator[Problem]:
+    code = ""
+    try:
+        contract.examine(
+            parse(example.octets),
+            today=SAMPLES_DAY.isoformat(),
+            sender=None,
+            governorates=governorate_verdicts(catalogue.code_lists["governorates"].codes, "synthetic"),
+            notes=[],
+        )
+    except Refused as refused:
+        code = refused.code
+    if example.why == "":
+        yield Problem(
+            example.file, "", "check.why", "has no .why file beside it with the code that it must give"
+        )
+    elif code != (example.why or ""):
+        yield Problem(
+            example.file, "", "check.example", f"gives {code or 'no refusal'}, not {example.why or 'valid'}"
+        )
+    if example.why and example.why not in CODES:
+        yield Problem(example.file, "", "check.code", "its .why names a code that does not exist")
+
+
+def _sample(binding: Binding, sample: Sample) -> Iterator[Problem]:
+    lines: list[bytes] = []
+    noted: set[str] = set()
+    refusals: list[str] = []
+    for outcome in outcomes(binding, sample.octets, _media_type(binding, sample.file)):
+        if isinstance(outcome, Refused):
+            refusals.append(outcome.code)
+        else:
+            lines.append(outcome[0])
+            noted |= outcome[1]
+    valid = "/samples/valid/" in sample.file
+    if valid and refusals:
+        yield Problem(sample.file, "", "check.sample", f"is refused: {', '.join(refusals)}")
+    elif valid and sample.expected != b"".join(lines):
+        yield Problem(sample.file, "", "check.expected", "maps to something else than its expected result")
+    elif valid and noted != set(sample.codes):
+        yield Problem(sample.file, "", "check.codes", f"gives the codes {', '.join(sorted(noted)) or 'none'}")
+    elif not valid and tuple(refusals) != sample.codes:
+        given = ", ".join(refusals) or "no refusal"
+        yield Problem(
+            sample.file, "", "check.sample", f"gives {given}, not {', '.join(sample.codes) or 'any'}"
+        )
+    for code in sample.codes:
+        if code not in CODES:
+            yield Problem(sample.file, "", "check.code", f"there is no code {code}")
+
+
+def _media_type(binding: Binding, file: str) -> str | None:
+    return "application/x-ndjson" if file.endswith(".ndjson") else binding.media_types[0]
+
+
+def outcomes(
+    binding: Binding, octets: bytes, media_type: str | None
+) -> Iterator[Refused | tuple[bytes, set[str]]]:
+    """Give for each record of a submission its canonical line and remarks, or its refusal."""
+    splitter = binding.splitter(binding.max_record_bytes, media_type)
+    pieces = [
+        piece for at in range(0, len(octets), _CHUNK) for piece in splitter.feed(octets[at : at + _CHUNK])
+    ]
+    for piece in pieces + splitter.close():
+        if piece.refusal is not None:
+            yield piece.refusal
+            continue
+        try:
+            conformed = binding.conform(piece.octets, SAMPLES_DAY)
+        except Refused as refused:
+            yield refused
+        else:
+            yield canonical_line(conformed.payload), {*conformed.warnings, *conformed.review}

@@ -1,0 +1,236 @@
+"""A canonical contract: one folder `canonical/<name>/v<major>/`, read, checked and compiled."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts import nid, schema_lint
+from contracts.documents import ContractProperties, OdcsDocument, Rule
+from contracts.errors import Problem, Refused
+from contracts.folder import Complain, Files, model, yaml_model
+from contracts.rules import Check, Payload, compile_rule, reader
+from contracts.schemas import Checker, Schema, compile_schema, reader_schema
+from contracts.strict_json import parse
+
+Read = Callable[[Payload], object]
+Identity = Callable[[Payload, Mapping[str, bool], list[str]], None]
+
+_COMMON = ("source_ref", "op", "occurred_on")
+"""Every canonical record has the sender's reference, what is done with it, and when it happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example record of a contract."""
+
+    file: str
+    octets: bytes
+    why: str | None
+    """The code that it must be refused with; None when it is valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a record of one kind means, between whom, and by which law."""
+
+    name: str
+    """With its major version, e.g. `death.v1`."""
+    version: str
+    status: str
+    title_en: str
+    title_ar: str
+    description: str
+    description_ar: str
+    classification: Literal["confidential", "restricted"]
+    legal_basis: str
+    freeze: Literal["pass", "hold"]
+    """Whether it is handed over while the register is frozen before an election."""
+    schema: Schema
+    """Closed JSON Schema 2020-12 of the canonical record."""
+    reader_schema: Schema
+    """The same, open: what a consumer validates with."""
+    subject: str | None
+    """JSON pointer to the national ID of the person, or None."""
+    about: str | None
+    """JSON pointer to the id of the record that this record is about, or None."""
+    logged: tuple[str, ...]
+    """Top-level fields, enumerated in the schema, that may stand in clear in a log entry."""
+    examples: tuple[Example, ...]
+    checker: Checker
+    rules: tuple[Check, ...]
+    identity: Identity | None
+    read_subject: Read
+    read_about: Read
+
+    def examine(
+        self,
+        payload: Payload,
+        *,
+        today: str,
+        sender: str | None,
+        governorates: Mapping[str, bool],
+        notes: list[str],
+    ) -> None:
+        """Hold a canonical payload against schema, national ID rules and cross-field rules, in that order.
+
+        Args:
+            payload: the canonical record.
+            today: ISO date, Africa/Cairo.
+            sender: name of the agency that it comes from; None for an example, which comes from nobody.
+            governorates: from `nid.governorate_verdicts`.
+            notes: receives `review.*` and `warning.*` codes.
+
+        Raises:
+            Refused: its field is a JSON pointer into the canonical record.
+        """
+        if not self.checker.is_valid(payload):
+            raise self.checker.refusal(payload)
+        for rule in self.rules:
+            rule(payload, today, sender)
+        if self.identity is not None:
+            self.identity(payload, governorates, notes)
+
+
+def load(folder: str, files: Files, problems: list[Problem]) -> Contract | None:
+    """Load the contract in `folder` (`canonical/death/v1`).
+
+    Problems are added to the list, and then None is returned.
+    """
+    before = len(problems)
+    name = folder.removeprefix("canonical/").replace("/", ".")
+
+    def complain(file: str, where: str, rule: str, message: str) -> None:
+        problems.append(Problem(f"{folder}/{file}", where, rule, message))
+
+    odcs = yaml_model(OdcsDocument, files, folder, "contract.odcs.yaml", complain)
+    properties = _properties(odcs, complain) if odcs else None
+    schema = _schema(files.get(f"{folder}/schema.json"), complain)
+    if odcs is None or properties is None or schema is None:
+        return None
+    if odcs.name != name:
+        complain("contract.odcs.yaml", "name", "catalogue.name", f"must be {name}, as the folder is called")
+    for where, message in _unfit(schema, properties):
+        complain("contract.odcs.yaml", where, "catalogue.pointer", message)
+    checker = _compiled(schema, complain)
+    if len(problems) > before or checker is None:
+        return None
+    return Contract(
+        name=name,
+        version=odcs.version,
+        status=odcs.status,
+        title_en=properties.title_en,
+        title_ar=properties.title_ar,
+        description=odcs.description.purpose,
+        description_ar=properties.description_ar,
+        classification=properties.classification,
+        legal_basis=properties.legal_basis,
+        freeze=properties.freeze,
+        schema=schema,
+        reader_schema=reader_schema(schema),
+        subject=properties.subject,
+        about=properties.about,
+        logged=tuple(properties.logged),
+        examples=_examples(folder, files),
+        checker=checker,
+        rules=tuple(compile_rule(rule) for rule in properties.rules),
+        identity=_identity(properties.subject) if properties.subject else None,
+        read_subject=reader(properties.subject) if properties.subject else _nothing,
+        read_about=reader(properties.about) if properties.about else _nothing,
+    )
+
+
+def _nothing(_payload: Payload) -> None:
+    """Stand in for the reader of a field that the contract does not have."""
+
+
+def _properties(odcs: OdcsDocument, complain: Complain) -> ContractProperties | None:
+    values = {custom.property: custom.value for custom in odcs.custom_properties}
+    return model(ContractProperties, values, "contract.odcs.yaml", "customProperties.", complain)
+
+
+def _schema(octets: bytes | None, complain: Complain) -> Schema | None:
+    if octets is None:
+        complain("schema.json", "", "catalogue.missing", "is missing")
+        return None
+    try:
+        schema = parse(octets)
+    except Refused as refused:
+        complain("schema.json", refused.field, "catalogue.json", f"is not acceptable JSON: {refused.rule}")
+        return None
+    found = schema_lint.problems(schema)
+    for where, message in found:
+        complain("schema.json", where, "catalogue.schema", message)
+    return None if found else schema
+
+
+def _compiled(schema: Schema, complain: Complain) -> Checker | None:
+    try:
+        return compile_schema(schema)
+    except ValueError as problem:
+        complain("schema.json", "", "catalogue.schema", str(problem))
+        return None
+
+
+def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, str]]:
+    """Return what the contract's properties say about fields that the schema does not have."""
+    required = schema.get("required")
+    always = required if isinstance(required, list) else []
+    found = [("schema.json", f"every contract requires {name}") for name in _COMMON if name not in always]
+    pointers = [("subject", properties.subject), ("about", properties.about)]
+    for index, rule in enumerate(properties.rules):
+        pointers += [(f"rules.{index}", pointer) for pointer in _pointers(rule)]
+    for where, pointer in pointers:
+        if pointer is not None and schema_lint.resolve(schema, pointer) is None:
+            found.append((where, f"the schema has no field {pointer}"))
+    for name in properties.logged:
+        node = schema_lint.resolve(schema, "/" + name)
+        if node is None or not ({"enum", "const"} & node.keys()):
+            found.append(("logged", f"{name} must be an enumerated field: it stands in clear in the log"))
+    return found
+
+
+def _pointers(rule: Rule) -> list[str]:
+    pointers = [
+        *(rule.order or ()),
+        rule.not_future,
+        rule.sender and rule.sender[0],
+        rule.when and rule.when[0],
+    ]
+    if rule.years is not None:
+        pointers += [rule.years[0], rule.years[3]]
+    return [pointer for pointer in pointers if pointer]
+
+
+def _examples(folder: str, files: Files) -> tuple[Example, ...]:
+    found = []
+    for file, octets in files.items():
+        if file.startswith(f"{folder}/examples/") and file.endswith(".json"):
+            why = files.get(file.removesuffix(".json") + ".why")
+            valid = file.startswith(f"{folder}/examples/valid/")
+            found.append(Example(file, octets, None if valid else (why or b"").decode().strip()))
+    return tuple(found)
+
+
+def _identity(subject: str) -> Identity:
+    """Return the check of a national ID against what stands beside it in the same person."""
+    parent, _, name = subject.rpartition("/")
+    read_person = reader(parent) if parent else lambda payload: payload
+
+    def check(payload: Payload, governorates: Mapping[str, bool], notes: list[str]) -> None:
+        person = read_person(payload)
+        number = person.get(name) if isinstance(person, dict) else None
+        if not isinstance(number, str) or not isinstance(person, dict):
+            return
+        try:
+            nid.examine(
+                number,
+                born=person.get("birth_date"),
+                sex=person.get("sex"),
+                on=str(payload["occurred_on"]),
+                governorates=governorates,
+                notes=notes,
+            )
+        except Refused as refused:
+            raise refused.at(subject) from None
+
+    return check

@@ -1,0 +1,185 @@
+"""What may stand in the YAML documents of a catalogue; anything else is refused by name.
+
+`contract.odcs.yaml` is Open Data Contract Standard 3.1.0. The part of ODCS that is used here is checked
+closed; what ODCS has no place for stands in its `customProperties` under the names of `ContractProperties`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Pointer = Annotated[str, StringConstraints(pattern=r"^(/[a-z][a-z0-9_]*)+$", max_length=200)]
+ContractName = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\.v[1-9][0-9]?$", max_length=64)
+]
+Scalar = str | int | bool
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _OdcsDocument(_Document):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+# -- contract.odcs.yaml
+
+
+class Description(_OdcsDocument):
+    """ODCS `description`."""
+
+    purpose: Line
+    usage: Line | None = None
+    limitations: Line | None = None
+
+
+class SchemaObject(_OdcsDocument):
+    """ODCS `schema[]`: names the object; its fields are in `schema.json`."""
+
+    name: Line
+    logical_type: Literal["object"]
+    physical_type: Literal["json"]
+    description: Line
+
+
+class ServiceLevel(_OdcsDocument):
+    """ODCS `slaProperties[]`."""
+
+    property: Line
+    value: Scalar
+    unit: Line | None = None
+    driver: Literal["regulatory", "analytics", "operational"] | None = None
+    description: Line | None = None
+
+
+class CustomProperty(_OdcsDocument):
+    """ODCS `customProperties[]`."""
+
+    property: Line
+    value: object
+    description: Line | None = None
+
+
+class OdcsDocument(_OdcsDocument):
+    """The part of ODCS 3.1.0 that a contract of this catalogue uses."""
+
+    api_version: Literal["v3.1.0"]
+    kind: Literal["DataContract"]
+    id: Annotated[str, StringConstraints(pattern=r"^urn:[a-z0-9][a-z0-9:._-]+$", max_length=200)]
+    name: ContractName
+    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*\.[0-9]+\.[0-9]+$")]
+    status: Literal["proposed", "draft", "active", "deprecated", "retired"]
+    domain: Line
+    description: Description
+    schema_: Annotated[list[SchemaObject], Field(alias="schema", min_length=1, max_length=1)]
+    sla_properties: list[ServiceLevel]
+    custom_properties: list[CustomProperty]
+
+
+class Rule(_Document):
+    """One condition across fields that JSON Schema cannot say; exactly one kind is given.
+
+    Every pointer that is absent from a record makes the condition hold: presence is the schema's business.
+    """
+
+    code: Annotated[str, StringConstraints(pattern=r"^record\.[a-z_.]+$")]
+    says: Line
+    """What must hold, in English; told to the sender."""
+    order: tuple[Pointer, Pointer] | None = None
+    """The first date is not after the second."""
+    not_future: Pointer | None = None
+    """The date is not after today (Africa/Cairo)."""
+    sender: tuple[Pointer, Scalar, list[str]] | None = None
+    """Only these agencies may send this value in this field."""
+    years: tuple[Pointer, Literal["exactly", "at_least"], int, Pointer] | None = None
+    """From the first date to the second it is so many years; 29 February counts to 1 March."""
+    when: tuple[Pointer, Scalar] | None = None
+    """The rule applies only when this field has this value."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Rule":
+        kinds = [self.order, self.not_future, self.sender, self.years]
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("give exactly one of order, not_future, sender, years")
+        return self
+
+
+class ContractProperties(_OdcsDocument):
+    """The `customProperties` of a contract, by name."""
+
+    title_en: Line
+    title_ar: Line
+    description_ar: Line
+    classification: Literal["confidential", "restricted"]
+    legal_basis: Line
+    freeze: Literal["pass", "hold"]
+    subject: Pointer | None = None
+    about: Pointer | None = None
+    logged: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]] = []
+    rules: list[Rule] = []
+
+
+# -- binding.yaml
+
+
+class BindingDocument(_Document):
+    """How one agency sends, or is sent, records of one contract."""
+
+    agency: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,30}$")]
+    contract: ContractName
+    title_en: Line
+    title_ar: Line
+    owner: Line
+    transport: list[Literal["rest", "soap", "sftp"]]
+    format: Literal["json", "xml", "csv"]
+    media_types: Annotated[list[Line], Field(min_length=1, max_length=5)]
+    encoding: Literal["utf-8", "windows-1256"]
+    max_record_bytes: Annotated[int, Field(ge=256, le=1024 * 1024)]
+    max_document_bytes: Annotated[int, Field(ge=256, le=64 * 1024 * 1024)]
+    """For a format that is read as a whole (JSON); streams of records have no such end."""
+
+
+# -- mapping.yaml
+
+
+class Field_(_Document):  # noqa: N801 - `Field` is pydantic's
+    """Where a canonical field comes from and what happens to it on the way."""
+
+    from_: Annotated[Line | list[Line] | None, Field(alias="from")] = None
+    const: Scalar | None = None
+    fn: list[Line] = []
+    lookup: Line | dict[str, Scalar] | None = None
+    on_unknown: Literal["refuse", "review"] = "refuse"
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Field_":
+        if (self.from_ is None) == (self.const is None):
+            raise ValueError("give exactly one of from and const")
+        if self.const is not None and (self.fn or self.lookup is not None):
+            raise ValueError("a const takes no fn and no lookup")
+        return self
+
+
+class Csv(_Document):
+    """How the rows of a CSV file are written."""
+
+    delimiter: Literal[",", ";", "|", "\t"] = ","
+
+
+class RecordPlace(_Document):
+    """Where the records stand in a submission."""
+
+    xpath: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z_][\w.:-]*)+$", max_length=200)] | None = None
+    ns: dict[str, Line] = {}
+    csv: Csv | None = None
+
+
+class MappingDocument(_Document):
+    """`mapping.yaml`: canonical field by canonical field, dotted."""
+
+    record: RecordPlace = RecordPlace()
+    fields: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")], Field_]

@@ -1,0 +1,150 @@
+"""Read a catalogue's folders into memory once, within limits; everything after works on these octets.
+
+Because no later step opens a file, no contract, mapping or schema can reach outside its folder.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import Invalid, Problem
+
+Files = Mapping[str, bytes]
+"""Every file of a catalogue: path relative to its root, and octets."""
+
+Complain = Callable[[str, str, str, str], None]
+"""Takes file (within the folder at hand), place, rule and message."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+SHIPPED = Path(__file__).parent
+"""The catalogue that comes with the gateway."""
+
+PARTS = ("_codes", "agencies", "canonical")
+"""The folders of a catalogue that hold data."""
+
+_MAX_FILE_BYTES = 1024 * 1024
+_MAX_FILES = 20_000
+_MAX_TOTAL_BYTES = 256 * 1024 * 1024
+_MAX_YAML_DEPTH = 20
+
+
+def read(root: Path) -> dict[str, bytes]:
+    """Return every file of the catalogue at `root`: path relative to it, with `/`, and octets; sorted.
+
+    Raises:
+        Invalid: for links, special files, and files or folders beyond the limits.
+    """
+    files: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    total = 0
+    for part in PARTS:
+        for folder, folders, names in os.walk(root / part, followlinks=False):
+            for name in sorted(names + [name for name in folders if (Path(folder) / name).is_symlink()]):
+                path = Path(folder) / name
+                relative = path.relative_to(root).as_posix()
+                status = path.lstat()
+                total += status.st_size
+                wrong = _wrong_with(status, len(files), total)
+                if wrong:
+                    problems.append(Problem(relative, "", "catalogue.file", wrong))
+                    continue
+                files[relative] = path.read_bytes()
+    if problems:
+        raise Invalid(tuple(problems))
+    return dict(sorted(files.items()))
+
+
+def _wrong_with(status: os.stat_result, count: int, total: int) -> str:
+    if not stat.S_ISREG(status.st_mode):
+        return "is a link or a special file; put a copy of the file here"
+    if status.st_size > _MAX_FILE_BYTES:
+        return f"is larger than {_MAX_FILE_BYTES} bytes; shorten it"
+    if count >= _MAX_FILES or total > _MAX_TOTAL_BYTES:
+        return f"is one too many: a catalogue has at most {_MAX_FILES} files and {_MAX_TOTAL_BYTES} bytes"
+    return ""
+
+
+def digest(files: dict[str, bytes]) -> str:
+    """Return the SHA-256, in hex, over all names and octets, each preceded by its length as u64be."""
+    hasher = hashlib.sha256(b"isnad-catalogue/v1\0")
+    for name, octets in sorted(files.items()):
+        for part in (name.encode(), octets):
+            hasher.update(len(part).to_bytes(8, "big"))
+            hasher.update(part)
+    return hasher.hexdigest()
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML without anchors, duplicate keys, dates and deep nesting: what it says is what a reader sees."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("anchors and aliases are not allowed; write the text out")
+        self.depth += 1
+        if self.depth > _MAX_YAML_DEPTH:
+            raise yaml.YAMLError(f"nested more than {_MAX_YAML_DEPTH} levels deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.YAMLError(f"the key {twice[0]!r} occurs twice in one mapping")
+        return super().construct_mapping(node, deep)
+
+
+# A date stays the text that was written; the schema of the document says what it must look like.
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def yaml_document(octets: bytes) -> object:
+    """Return the value of one YAML document.
+
+    Raises:
+        ValueError: with a message for the person who edits the file.
+    """
+    try:
+        return yaml.load(octets.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8") from None
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise ValueError(f"is not acceptable YAML: {problem}") from None
+
+
+def yaml_model(kind: type[_Model], files: Files, folder: str, file: str, complain: Complain) -> _Model | None:
+    """Read `folder/file` as a YAML document of `kind`; complain and return None when it is not one."""
+    octets = files.get(f"{folder}/{file}")
+    if octets is None:
+        complain(file, "", "catalogue.missing", "is missing")
+        return None
+    try:
+        value = yaml_document(octets)
+    except ValueError as problem:
+        complain(file, "", "catalogue.yaml", str(problem))
+        return None
+    return model(kind, value, file, "", complain)
+
+
+def model(kind: type[_Model], value: object, file: str, prefix: str, complain: Complain) -> _Model | None:
+    """Return `value` as a document of `kind`; complain and return None when it is not one."""
+    try:
+        return kind.model_validate(value, by_alias=True, strict=False)
+    except ValidationError as problem:
+        for error in problem.errors(include_url=False, include_input=False):
+            where = prefix + ".".join(str(step) for step in error["loc"])
+            complain(file, where, "catalogue.document", error["msg"])
+        return None

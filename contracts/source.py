@@ -1,0 +1,212 @@
+"""What an agency's octets say: parse one record in its format and hold it against the agency's own schema."""
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts import schema_lint, strict_json
+from contracts.documents import MappingDocument
+from contracts.errors import Refused
+from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
+from contracts.schemas import Schema, compile_schema
+from contracts.xml_framing import XmlSplitter
+from contracts.xml_source import XmlSchema, element, record_parser, tree
+
+Node = dict[str, object]
+
+FRAMINGS = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "text/csv": "csv",
+}
+"""Media type → how a submission of that type holds its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The compiled source side of a binding."""
+
+    read: Callable[[bytes], Node]
+    """Parse and validate one record's octets; raises Refused."""
+    splitter: Callable[[str, int, int], Splitter]
+    """Takes framing, max_record_bytes, max_document_bytes."""
+    steps: Callable[[str], tuple[str, ...]]
+    """Turn a path of the mapping into the names on the way; raises ValueError when there is none."""
+    schema: Schema | None
+    """JSON Schema of a record where the format has one (JSON, CSV)."""
+
+
+# -- JSON
+
+
+def json_source(schema: Schema) -> Source:
+    """Compile a source whose records are JSON objects.
+
+    Raises:
+        ValueError: for a schema that is not acceptable.
+    """
+    wrong = schema_lint.problems(schema)
+    if wrong:
+        raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
+    checker = compile_schema(schema)
+    is_valid = checker.is_valid
+    names = schema_lint.names(schema)
+
+    def read(octets: bytes) -> Node:
+        record = strict_json.parse(octets, names)
+        if not is_valid(record):
+            raise checker.refusal(record)
+        return record
+
+    def splitter(framing: str, max_record_bytes: int, max_document_bytes: int) -> Splitter:
+        if framing == "ndjson":
+            return NdjsonSplitter(max_record_bytes)
+        return JsonSplitter(max_record_bytes, max_document_bytes)
+
+    return Source(read, splitter, lambda path: _json_steps(schema, path), schema)
+
+
+def _json_steps(schema: Schema, path: str) -> tuple[str, ...]:
+    names = tuple(path.split("."))
+    node: object = schema
+    for name in names:
+        members = schema_lint.properties(schema, node)
+        if name not in members:
+            raise ValueError(f"the source schema has no field {path!r}")
+        node = members[name]
+    return names
+
+
+# -- CSV
+
+
+def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
+    """Compile a source whose records are rows; `columns` is `columns.csv`.
+
+    Raises:
+        ValueError: for a table of columns that is not acceptable.
+    """
+    schema = _columns_schema(columns)
+    properties = schema["properties"]
+    names = list(properties) if isinstance(properties, dict) else []
+    wrong = schema_lint.problems(schema)
+    if wrong:
+        raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
+    checker = compile_schema(schema)
+    count = len(names)
+    header = delimiter.join(names).encode(encoding)
+
+    def read(octets: bytes) -> Node:
+        cells = _cells(octets, delimiter, encoding)
+        if len(cells) != count:
+            raise Refused("record.csv.columns", "", f"{count} cells in each row")
+        record: Node = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+        if not checker.is_valid(record):
+            refused = checker.refusal(record)
+            raise refused.at(refused.field.removeprefix("/"))
+        return record
+
+    def steps(path: str) -> tuple[str, ...]:
+        if path not in names:
+            raise ValueError(f"there is no column {path!r}")
+        return (path,)
+
+    return Source(read, lambda _framing, record, _document: CsvSplitter(record, header), steps, schema)
+
+
+def _cells(octets: bytes, delimiter: str, encoding: str) -> list[str]:
+    try:
+        row = octets.decode(encoding)
+    except UnicodeDecodeError:
+        raise Refused("record.encoding", "", encoding.upper()) from None
+    try:
+        return next(csv.reader([row], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        raise Refused("record.csv.quote", "", "whole cells quoted, quotation marks doubled inside") from None
+
+
+def _columns_schema(octets: bytes) -> Schema:
+    """Turn `columns.csv` into the closed JSON Schema of a row."""
+    try:
+        rows = list(csv.DictReader(octets.decode("utf-8").splitlines(), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise ValueError("is not CSV in UTF-8") from None
+    wanted = {"column", "required", "max_length", "pattern", "description", "description_ar"}
+    if not rows or set(rows[0]) != wanted:
+        raise ValueError("needs exactly the columns " + ", ".join(sorted(wanted)))
+    properties: dict[str, object] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row["column"] or row["column"] in properties or row["required"] not in {"yes", "no"}:
+            raise ValueError(f"line {number}: a new column name, and yes or no under required")
+        if not (row["max_length"] or "").isdecimal():
+            raise ValueError(f"line {number}: a number under max_length")
+        column: Schema = {"type": "string", "maxLength": int(row["max_length"])}
+        column |= {"description": row["description"], "x-description-ar": row["description_ar"]}
+        if row["pattern"]:
+            column["pattern"] = row["pattern"]
+        properties[row["column"]] = column
+    required = [row["column"] for row in rows if row["required"] == "yes"]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+# -- XML
+
+
+def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
+    """Compile a source whose records are elements; `xsd` declares the record as a global element.
+
+    Raises:
+        ValueError: for an XSD or a path that is not acceptable.
+    """
+    schema = XmlSchema(xsd)
+    namespaces = mapping.record.ns
+    if mapping.record.xpath is None:
+        raise ValueError("mapping.yaml: record.xpath says where the records stand")
+    path = tuple(_qualified(step, namespaces) for step in mapping.record.xpath[1:].split("/"))
+    parser = record_parser()
+
+    def read(octets: bytes) -> Node:
+        node = element(octets, parser)
+        if node.tag != path[-1]:
+            raise Refused("record.xml.root", "", "the record element of the binding")
+        schema.validate(node)
+        return tree(node)
+
+    return Source(
+        read,
+        lambda _framing, record, _document: XmlSplitter(record, path, encoding),
+        lambda written: _xml_steps(written, namespaces, schema.names),
+        None,
+    )
+
+
+def _qualified(step: str, namespaces: dict[str, str]) -> str:
+    prefix, colon, local = step.rpartition(":")
+    if not colon:
+        return local
+    if prefix not in namespaces:
+        raise ValueError(f"the prefix {prefix!r} is not declared under record.ns")
+    return f"{{{namespaces[prefix]}}}{local}"
+
+
+_STEP = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_.-]*:)?[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+def _xml_steps(written: str, namespaces: dict[str, str], names: frozenset[str]) -> tuple[str, ...]:
+    """Turn `p:a/p:b/@c` into names; of XPath there are child steps and one attribute, and nothing else."""
+    path, _, attribute = written.partition("@")
+    elements = path.removesuffix("/").split("/") if path else []
+    for step in [*elements, *([attribute] if "@" in written else [])]:
+        if not _STEP.fullmatch(step):
+            raise ValueError(
+                f"{written!r}: a path is child names divided by /, with @attribute at its end at most"
+            )
+        if step.rpartition(":")[2] not in names:
+            raise ValueError(f"{written!r}: the XSD declares no {step!r}")
+    steps = [_qualified(step, namespaces) for step in elements]
+    if attribute:
+        steps[-1:] = ["/".join([*steps[-1:], "@" + _qualified(attribute, namespaces)])]
+    return tuple(steps)

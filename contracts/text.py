@@ -1,0 +1,88 @@
+"""Arabic text as it arrives from ministries, made safe to show and to compare, without guessing.
+
+What is kept is the display form: NFC, presentation forms opened, nothing invisible. A folded key for matching
+is something else and never replaces it.
+"""
+
+import re
+import unicodedata
+
+from contracts.errors import Refused
+
+# Everything below at once: most texts have none of it, and one look tells.
+_SUSPECT = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+# UAX #9 embeddings, overrides and isolates: they make a name read as another one.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb]")
+# Harmless leftovers of keyboards and word processors: marks, joiners, BOM, soft hyphen.
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\u206a-\u206f\ufeff]")
+# Tatweel and vowel marks carry no letter; registers write names without them.
+_DECORATION = re.compile("[\u0640\u064b-\u065f\u0670]")
+_SPACES = re.compile(" {2,}")
+
+# The alphabet of Egyptian registers, U+0621-063A and U+0641-064A, in words divided by one space.
+_PLAIN_NAME = re.compile("[\u0621-\u063a\u0641-\u064a]+(?: [\u0621-\u063a\u0641-\u064a]+)*")
+
+# Words that make one given name together with their neighbour, in every usual spelling.
+_BEGINS_A_NAME = frozenset(
+    ["عبد", "أبو", "ابو", "أبا", "ابا", "أبي", "ابي", "ابن", "إبن", "أم", "ام", "آل", "ال"]
+)
+_ENDS_A_NAME = frozenset(["الله", "الدين", "الإسلام", "الاسلام"])
+_COMPOUNDING = _BEGINS_A_NAME | _ENDS_A_NAME
+
+
+def clean(text: str, notes: list[str]) -> str:
+    """Return free text in NFC, trimmed, without invisible characters.
+
+    Raises:
+        Refused: `record.text.bidi` or `record.text.control`.
+    """
+    if not _SUSPECT.search(text) and unicodedata.is_normalized("NFC", text):
+        return text.strip()
+    if _BIDI.search(text):
+        raise Refused("record.text.bidi", "", "no direction embeddings, overrides or isolates")
+    bare = _INVISIBLE.sub("", text)
+    if _CONTROL.search(bare):
+        raise Refused("record.text.control", "", "no control characters and no line breaks")
+    if bare != text:
+        notes.append("warning.text.sanitised")
+    return unicodedata.normalize("NFC", bare).strip()
+
+
+def arabic_name(text: str, notes: list[str]) -> str:
+    """Return a name in its display form; a name outside the Arabic alphabet goes to an officer.
+
+    Raises:
+        Refused: `record.text.bidi` or `record.text.control`.
+    """
+    if _PLAIN_NAME.fullmatch(text):
+        return text
+    whole = unicodedata.normalize("NFKC", clean(text, notes))
+    bare = _DECORATION.sub("", whole)
+    if bare != whole:
+        notes.append("warning.text.sanitised")
+    name = _SPACES.sub(" ", bare).strip()
+    if name and not _PLAIN_NAME.fullmatch(name):
+        notes.append("review.text.alphabet")
+    return name
+
+
+def split_name(name: str) -> dict[str, object]:
+    """Return `{"full", "parts"}` of a cleaned name: given, father, grandfather, in their order.
+
+    Compound names stay one part: عبد الرحمن, أبو بكر, سيف الدين.
+    """
+    words = name.split(" ")
+    if _COMPOUNDING.isdisjoint(words):
+        return {"full": name, "parts": words}
+    parts: list[str] = []
+    joins = False
+    for word in words:
+        if parts and (joins or word in _ENDS_A_NAME):
+            parts[-1] = f"{parts[-1]} {word}"
+        else:
+            parts.append(word)
+        joins = word in _BEGINS_A_NAME
+    return {"full": name, "parts": parts}

@@ -1,0 +1,155 @@
+"""XML from agencies: parsers that know no DTD, no entities and no network, and what an XSD may contain."""
+
+from typing import NoReturn
+
+from lxml import etree
+
+from contracts.errors import Refused
+from contracts.schema_lint import pattern_problem
+
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+_SYNTAX = "one well-formed XML element, nested at most 256 levels"
+_FORBIDDEN = ("import", "include", "redefine", "override", "key", "keyref", "unique", "notation")
+_MAX_OCCURS = 1000
+
+_CODES = {
+    "SCHEMAV_CVC_COMPLEX_TYPE_4": ("record.schema.required", "a required attribute must be present"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": ("record.schema.unexpected", "only the attributes of the schema"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": ("record.schema.unexpected", "only the attributes of the schema"),
+    "SCHEMAV_CVC_COMPLEX_TYPE_2_3": ("record.schema.unexpected", "no text between the elements"),
+    "SCHEMAV_CVC_PATTERN_VALID": ("record.schema.pattern", "must match the pattern of the schema"),
+    "SCHEMAV_CVC_ENUMERATION_VALID": ("record.schema.enum", "must be one of the words of the schema"),
+    "SCHEMAV_CVC_MINLENGTH_VALID": ("record.schema.length", "not shorter than the schema says"),
+    "SCHEMAV_CVC_MAXLENGTH_VALID": ("record.schema.length", "not longer than the schema says"),
+    "SCHEMAV_CVC_LENGTH_VALID": ("record.schema.length", "as long as the schema says"),
+    "SCHEMAV_CVC_MININCLUSIVE_VALID": ("record.schema.range", "not less than the schema says"),
+    "SCHEMAV_CVC_MAXINCLUSIVE_VALID": ("record.schema.range", "not more than the schema says"),
+}
+
+
+def record_parser() -> etree.XMLParser:
+    """Return a parser for one record: octets are read as UTF-8 whatever their declaration says."""
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def element(octets: bytes, parser: etree.XMLParser) -> etree._Element:
+    """Parse one record's element.
+
+    Raises:
+        Refused: `record.xml.doctype` or `record.xml.syntax`.
+    """
+    if b"<!DOCTYPE" in octets:
+        raise Refused("record.xml.doctype", "", "no document type declaration")
+    try:
+        return etree.fromstring(octets, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise Refused("record.xml.syntax", "", _SYNTAX) from None
+
+
+Node = dict[str, object]
+
+
+def tree(record: etree._Element) -> Node:
+    """Return the names of a record: `@a` its attributes, `e` its children, `e/@a` their attributes.
+
+    Raises:
+        Refused: `record.xml.repeated` when a name occurs twice; to take the first would lose the second.
+    """
+    node: Node = {"@" + str(name): value for name, value in record.attrib.items()}
+    _add_children(record, node)
+    return node
+
+
+def _add_children(parent: etree._Element, node: Node) -> None:
+    for child in parent:
+        name = str(child.tag)
+        if name in node:
+            raise Refused("record.xml.repeated", "", "each element of a record at most once")
+        if len(child):
+            inner: Node = {}
+            _add_children(child, inner)
+            node[name] = inner
+        else:
+            node[name] = child.text
+        for attribute, value in child.attrib.items():
+            node[name + "/@" + str(attribute)] = value
+
+
+class XmlSchema:
+    """A compiled, self-contained XSD whose global element is the record."""
+
+    def __init__(self, octets: bytes) -> None:
+        """Compile; raise ValueError with a message for the person who edits the file."""
+        try:
+            root = element(octets, record_parser())
+            _lint(root)
+            self._schema = etree.XMLSchema(root)
+        except Refused as problem:
+            raise ValueError(f"is not acceptable XML: {problem.rule}") from None
+        except etree.XMLSchemaParseError:
+            raise ValueError("is not a valid XML Schema") from None
+        self.names = frozenset(str(node.get("name")) for node in root.iter() if node.get("name"))
+
+    def validate(self, record: etree._Element) -> None:
+        """Return when `record` is valid.
+
+        Raises:
+            Refused: a `record.schema.*` code, with the path of known element names.
+        """
+        if not self._schema.validate(record):
+            self._refuse(record)
+
+    def _refuse(self, record: etree._Element) -> NoReturn:
+        failure = self._schema.error_log[0]  # type: ignore[index]  # lxml-stubs does not know the list
+        field = self._path(record, failure.path)
+        if failure.type_name == "SCHEMAV_ELEMENT_CONTENT":
+            if "Missing child" in failure.message:
+                raise Refused("record.schema.required", field, "a required element inside it must be present")
+            raise Refused("record.schema.unexpected", field, "only the elements of the schema, in its order")
+        code, rule = _CODES.get(failure.type_name, ("record.schema.type", "must have the type of the schema"))
+        raise Refused(code, field, rule)
+
+    def _path(self, record: etree._Element, path: str | None) -> str:
+        """Return the path of local names down to the failing element, ending before any invented name."""
+        found = record.getroottree().xpath(path) if path else [record]
+        node = found[0] if isinstance(found, list) and found else record
+        if not isinstance(node, etree._Element):  # noqa: SLF001 - lxml names its node type no other way
+            return ""
+        names = [etree.QName(step).localname for step in [*reversed(list(node.iterancestors())), node]]
+        known = []
+        for name in names:
+            if name not in self.names:
+                break
+            known.append(name)
+        return "".join("/" + name for name in known)
+
+
+def _lint(root: etree._Element) -> None:
+    """Raise ValueError when a schema reaches outside itself or could take long."""
+    for node in root.iter():
+        local = etree.QName(node).localname
+        if not str(node.tag).startswith(_XSD) and not _inside_documentation(node):
+            raise ValueError(f"line {node.sourceline}: only elements of XML Schema belong here")
+        if local in _FORBIDDEN:
+            raise ValueError(f"line {node.sourceline}: xs:{local} is not allowed; the schema stands alone")
+        if local == "pattern":
+            wrong = pattern_problem(f"^{node.get('value')}$")
+            if wrong:
+                raise ValueError(f"line {node.sourceline}: the pattern {wrong}")
+        for bound in ("minOccurs", "maxOccurs"):
+            count = node.get(bound, "1")
+            if count.isdecimal() and int(count) > _MAX_OCCURS:
+                raise ValueError(f"line {node.sourceline}: {bound} is above {_MAX_OCCURS}")
+
+
+def _inside_documentation(node: etree._Element) -> bool:
+    return any(outer.tag in {_XSD + "appinfo", _XSD + "documentation"} for outer in node.iterancestors())
