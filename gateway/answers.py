@@ -1,0 +1,135 @@
+"""The answers that a recipient owes for records: kept until the gateway has receipted each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.dispositions import Decision, Disposition, Reason
+from gateway.ledger import LedgerFile, handle, id_octets, id_text
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A record whose sender is owed an answer: `agency` sent it under its own `source_ref`."""
+
+    record_id: str
+    agency: str
+    source_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for a record, decided at `decided_ms` (Unix ms)."""
+
+    owed: Owed
+    disposition: Disposition
+    decided_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersState:
+    """How many answers the core still owes, wait to be sent, and were refused by the gateway."""
+
+    awaited: int
+    ready: int
+    refused: int
+
+
+class Answers:
+    """The answers in a ledger's file. Everything a method changes is on disk when it returns.
+
+    Every method may raise `Unavailable` with `unavailable.ledger`; then nothing was changed.
+    """
+
+    def __init__(self, ledger: LedgerFile) -> None:
+        self._ledger = ledger
+
+    def keep(self, answers: Sequence[Answer]) -> None:
+        """Mark records as handled and keep their answers, all or none.
+
+        The first answer for a record stands; a later one changes nothing.
+        """
+        with self._ledger.transaction() as db:
+            for answer in answers:
+                _owe(db, answer.owed)
+                _decide(db, answer.owed.record_id, answer.disposition, answer.decided_ms)
+
+    def owe(self, owed: Sequence[Owed]) -> None:
+        """Mark records as handled and remember that the core owes answers for them, all or none."""
+        with self._ledger.transaction() as db:
+            for one in owed:
+                _owe(db, one)
+
+    def decide(self, record_id: str, disposition: Disposition, decided_ms: int) -> bool:
+        """Keep the core's answer for a record that was handed to it before; tell whether one was owed."""
+        with self._ledger.transaction() as db:
+            return _decide(db, record_id, disposition, decided_ms)
+
+    def ready(self, limit: int) -> Sequence[Answer]:
+        """Return up to `limit` answers that wait to be sent, oldest first."""
+        rows = self._ledger.rows(
+            "SELECT record, agency, source_ref, outcome, code, field_path, decided_ms FROM answer"
+            " WHERE outcome IS NOT NULL AND refused IS NULL ORDER BY seq LIMIT ?",
+            [limit],
+        )
+        return [
+            Answer(
+                Owed(id_text(record), agency, source_ref),
+                Disposition(Decision(outcome), Reason(code) if code else None, field_path),
+                decided_ms,
+            )
+            for record, agency, source_ref, outcome, code, field_path, decided_ms in rows
+        ]
+
+    def settle(self, receipted: Sequence[str], refused: Mapping[str, str]) -> None:
+        """Forget the answers that the gateway has receipted, and set aside those that it refused.
+
+        Both name records; `refused` maps to the code that says why.
+        """
+        with self._ledger.transaction() as db:
+            db.executemany("DELETE FROM answer WHERE record = ?", [(id_octets(one),) for one in receipted])
+            db.executemany(
+                "UPDATE answer SET refused = ? WHERE record = ?",
+                [(code, id_octets(one)) for one, code in refused.items()],
+            )
+
+    def again(self) -> int:
+        """Let the answers that the gateway refused be sent once more; return how many there are."""
+        with self._ledger.transaction() as db:
+            return db.execute("UPDATE answer SET refused = NULL WHERE refused IS NOT NULL").rowcount
+
+    def state(self) -> AnswersState:
+        """Count the answers."""
+        (counts,) = self._ledger.rows(
+            "SELECT count(*) FILTER (WHERE outcome IS NULL),"
+            " count(*) FILTER (WHERE outcome IS NOT NULL AND refused IS NULL),"
+            " count(*) FILTER (WHERE refused IS NOT NULL) FROM answer",
+            [],
+        )
+        return AnswersState(*counts)
+
+
+def _owe(db: sqlite3.Connection, owed: Owed) -> None:
+    if not handle(db, [owed.record_id]):
+        return  # it was handled before: its answer is on its way, or was receipted long ago
+    db.execute(
+        "INSERT INTO answer (record, agency, source_ref) VALUES (?, ?, ?)",
+        [id_octets(owed.record_id), owed.agency, owed.source_ref],
+    )
+
+
+def _decide(db: sqlite3.Connection, record_id: str, disposition: Disposition, decided_ms: int) -> bool:
+    decided = db.execute(
+        "UPDATE answer SET outcome = ?, code = ?, field_path = ?, decided_ms = ?"
+        " WHERE record = ? AND outcome IS NULL",
+        [
+            disposition.outcome.value,
+            disposition.code.value if disposition.code else "",
+            disposition.field_path,
+            decided_ms,
+            id_octets(record_id),
+        ],
+    )
+    return decided.rowcount == 1
