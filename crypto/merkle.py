@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from crypto.errors import Tampered
+from crypto.errors import Check, Tampered
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
@@ -188,7 +188,7 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     """
     if not 0 <= old_size <= size <= MAX_SIZE:
         raise Tampered("history", "the tree shrank")
-    _check_hashes((old_root, root, *path))
+    _check_hashes((old_root, root, *path), "history")
     if old_size in (0, size):
         # No proof is needed: every tree begins with the empty one and with itself.
         proved = (root if old_size else EMPTY_ROOT, root if size else EMPTY_ROOT)
@@ -252,7 +252,8 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
-def _check_hashes(hashes: Sequence[bytes]) -> None:
+def _check_hashes(hashes: Sequence[bytes], check: Check = "tree") -> None:
+    """Refuse other lengths: 31 bytes beside 33 would hash to the same node as 32 beside 32."""
     for value in hashes:
         if len(value) != HASH_BYTES:
-            raise Tampered("tree", "a hash that is not 32 bytes")
+            raise Tampered(check, "a hash that is not 32 bytes")

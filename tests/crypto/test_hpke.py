@@ -64,7 +64,7 @@ def test_a_wrapped_key_changed_anywhere_does_not_open(suite):
     wrapped = wrap(private.public(), b"info", BATCH_KEY)
     at = [0, len(wrapped) // 2, len(wrapped) - 49, len(wrapped) - 1]
     changed = [wrapped[:n] + bytes([wrapped[n] ^ 1]) + wrapped[n + 1 :] for n in at]
-    small_order = wrapped[: len(wrapped) - 80] + bytes(32) + wrapped[len(wrapped) - 48 :]
+    small_order = wrapped[: len(wrapped) - 80] + bytes(32) + wrapped[len(wrapped) - 48 :]  # RFC 7748 §6.1
     for value in [*changed, small_order, wrapped[:-1], wrapped + b"\x00", b""]:
         with pytest.raises(Tampered) as refusal:
             unwrap(private, b"info", value)

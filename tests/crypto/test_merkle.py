@@ -185,6 +185,29 @@ def test_a_consistency_proof_changed_in_any_way_is_refused(size, data):
         assert refusal.value.check == "history"
 
 
+def test_a_node_is_not_taken_for_a_leaf():
+    first, second = naive_tree.mth(LEAVES[:2]), naive_tree.mth(LEAVES[2:4])
+    with pytest.raises(Tampered):
+        verify_inclusion(first, 0, 4, [second], naive_tree.mth(LEAVES[:4]))
+
+
+def test_a_smaller_tree_is_not_taken_for_a_larger_one():
+    with pytest.raises(Tampered) as refusal:
+        verify_consistency(1, LEAVES[0], 4, naive_tree.mth(LEAVES[:2]), [LEAVES[1]])
+    assert refusal.value.check == "history"
+
+
+def test_two_hashes_cut_at_another_place_are_refused():
+    """31 bytes beside 33 hash to the same node as 32 beside 32."""
+    both, root = LEAVES[0] + LEAVES[1], naive_tree.mth(LEAVES[:2])
+    with pytest.raises(Tampered) as refusal:
+        verify_inclusion(both[:31], 0, 2, [both[31:]], root)
+    assert refusal.value.check == "tree"
+    with pytest.raises(Tampered) as refusal:
+        verify_consistency(1, both[:31], 2, root, [both[31:]])
+    assert refusal.value.check == "history"
+
+
 def test_every_tree_continues_the_empty_one_and_itself():
     root = naive_tree.mth(LEAVES[:5])
     verify_consistency(0, EMPTY_ROOT, 5, root, ())

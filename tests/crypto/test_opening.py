@@ -7,11 +7,11 @@ from exchange_parts import SUITES, Exchange, header, unsealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto import hpke, merkle
+from crypto import hpke, merkle, note
 from crypto.errors import Tampered
 from crypto.hpke import Suite
 from crypto.opening import ExpectedLane, open_batch
-from crypto.seal import seal
+from crypto.seal import encode, seal
 
 
 @pytest.fixture(params=SUITES)
@@ -150,6 +150,13 @@ def test_a_malformed_message_is_refused(change, exchange):
 def test_no_octets_break_the_parser(octets):
     exchange = EXCHANGES[Suite.CLASSICAL]
     assert refused(octets, exchange.expected) == "message"
+
+
+def test_a_message_beyond_8_mib_is_refused_though_it_would_open(exchange):
+    message = exchange.message(1)
+    longest = message + b" " * (8 * 1024 * 1024 - len(message))
+    assert refused(longest + b" ", exchange.expected) == "message"
+    assert open_batch(longest, exchange.expected, exchange.seen)
 
 
 def test_an_entry_beyond_4096_bytes_is_refused_before_it_is_looked_at(exchange):
@@ -350,6 +357,16 @@ HISTORY = {
     "a previous size inside the batch": set_at("after", "size", 4),
     "a previous size beyond the batch": set_at("after", "size", 9),
 }
+
+
+def test_a_previous_checkpoint_inside_the_batch_is_refused_though_it_is_proved(exchange):
+    exchange.message(3)
+    draft, before = exchange.seal([unsealed(n) for n in range(3)]), exchange.lane.frontier
+    _, signed = exchange.lane.append(draft.leaves)
+    inside = before.append(draft.leaves[:1])
+    after = note.Checkpoint(exchange.lane.origin, inside.size, inside.root())
+    path = merkle.consistency_proof(inside.size, exchange.lane.frontier.size, exchange.lane.subtree)
+    assert refused(encode(draft, before, signed, after, path), exchange.expected) == "history"
 
 
 @pytest.mark.parametrize("change", HISTORY.values(), ids=HISTORY)

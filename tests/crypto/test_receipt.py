@@ -153,6 +153,17 @@ def test_an_entry_that_is_no_record_is_proved_logged_and_not_taken_for_one(promi
     assert refused(receipt, promised.policy, octets=b"") == "entry"
 
 
+def test_an_id_that_is_not_that_of_the_records_reference_is_refused_though_logged(promised):
+    lane, record, salt = promised.exchange.lane, unsealed(1), bytes(32)
+    entry = parts.forged_entry(record, source_ref="x")(salt)
+    before, leaf = lane.frontier, merkle.leaf_hash(entry)
+    _, signed = lane.append([leaf])
+    receipt = BatchReceipt("moh", before, (leaf,), signed).expand(
+        before.size, record.entry["id"], salt, entry
+    )
+    assert refused(receipt, promised.policy, octets=record.octets) == "agreement"
+
+
 @pytest.mark.parametrize(
     "octets",
     [
@@ -206,6 +217,7 @@ def test_a_proof_reads_as_c2sp_tlog_proof_writes_it():
         "\n\n",
         "c2sp.org/tlog-proof@v1",
         "c2sp.org/tlog-proof@v1\n\nx",
+        "c2sp.org/tlog-proof@v1\nindex 1",
         "c2sp.org/tlog-proof@v2\nindex 1\n\nx",
         "c2sp.org/tlog-proof@v1\nindex 01\n\nx",
         "c2sp.org/tlog-proof@v1\nindex -1\n\nx",
