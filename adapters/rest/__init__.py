@@ -1,6 +1,8 @@
 """The REST adapter: HTTPS with client certificates, JSON, NDJSON, XML and CSV in; JSON and NDJSON out.
 
-`inbound` is the listener of the intake process. `README.md` says what agencies and operators need to know.
+`inbound` is the listener of the intake process, `inbox` that of the delivery process, `outbound` the way to
+an agency's own endpoint, `operations` the loopback port of either process. `README.md` says what agencies
+and operators need to know.
 """
 
 from __future__ import annotations
@@ -11,19 +13,34 @@ from starlette.routing import BaseRoute
 
 from adapters.rest.app import App
 from adapters.rest.config import Config, Limits
+from adapters.rest.inbox import Inbox
 from adapters.rest.listener import Listener
 from adapters.rest.operations import health_routes, operations_routes
+from adapters.rest.outbound import Endpoint, HttpsOutbound
 from adapters.rest.published import Publishing
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
-from adapters.rest.seams import Gateway, Health, Note, Published, Publisher, Replays, Request, Signatures
+from adapters.rest.seams import (
+    Gateway,
+    Health,
+    Mailbox,
+    Note,
+    Published,
+    Publisher,
+    Replays,
+    Request,
+    Signatures,
+)
+from gateway.ports import Identities
 
 __all__ = [
     "Config",
+    "Endpoint",
     "Gateway",
     "Health",
     "Limits",
     "Listener",
+    "Mailbox",
     "Note",
     "Published",
     "Publisher",
@@ -31,7 +48,9 @@ __all__ = [
     "Request",
     "Signatures",
     "inbound",
+    "inbox",
     "operations",
+    "outbound",
 ]
 
 
@@ -46,6 +65,22 @@ def inbound(config: Config, gateway: Gateway, tls: ssl.SSLContext) -> Listener:
         *health_routes(gateway.health, detailed=False),
     ]
     return Listener(App(routes, Records(gateway, config.limits)), config, tls)
+
+
+def outbound(endpoint: Endpoint, tls: ssl.SSLContext) -> HttpsOutbound:
+    """Return the way to an agency's endpoint; `tls` shows our certificate and trusts the agency's CA."""
+    return HttpsOutbound(endpoint, tls)
+
+
+def inbox(
+    config: Config, mailbox: Mailbox, identities: Identities, health: Health, tls: ssl.SSLContext
+) -> Listener:
+    """Return the listener of the delivery process, on which agencies fetch what waits for them."""
+    routes: list[BaseRoute] = [
+        *Inbox(mailbox, identities, config.limits).routes,
+        *health_routes(health, detailed=False),
+    ]
+    return Listener(App(routes, None), config, tls)
 
 
 def operations(config: Config, health: Health) -> Listener:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from adapters.rest.problems import text_of
 from adapters.rest.seams import Evidence
-from gateway.codes import CODES
 from gateway.records import Outcome, Outcomes, Refusal, Status
 
 NDJSON = b"application/x-ndjson"
@@ -123,7 +123,7 @@ def _members(outcome: Outcome) -> dict[str, object]:
 
 def explained(refusal: Refusal) -> dict[str, object]:
     """Return a refusal with its title in both languages."""
-    text = CODES[refusal.code]
+    text = text_of(refusal.code)
     return {
         "code": refusal.code,
         "field": refusal.field,

@@ -14,6 +14,7 @@ from adapters.rest.request import language
 from adapters.rest.respond import respond_problem
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected, Unavailable
+from gateway.prepare import uuid7
 
 PREFIX, SUFFIX = "/v1/", "/records"
 METHOD_NOT_ALLOWED = 405
@@ -44,10 +45,10 @@ class App:
         except HTTPException as error:
             await _refuse(scope, send, _translated(error))
         except Exception:  # the outermost loop: a fault of ours must not tell what it was about
-            log.exception("request.failed")
-            if started:
-                raise
-            await _refuse(scope, send, Unavailable("unavailable.internal"))
+            correlation = str(uuid7())
+            log.exception("request.failed", correlation=correlation)
+            if not started:  # otherwise the answer just ends, and uvicorn hangs up
+                await _refuse(scope, send, Unavailable("unavailable.internal"), correlation=correlation)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -59,11 +60,11 @@ class App:
             await self._router(scope, receive, send)
 
 
-async def _refuse(scope: Scope, send: Send, error: IsnadError) -> None:
+async def _refuse(scope: Scope, send: Send, error: IsnadError, **members: object) -> None:
     """Answer with a problem and hang up: there may be a body that nobody has read."""
     log.info("request.refused", code=error.code)
     metrics.count_error(error.code)
-    await respond_problem(send, error, language(scope), close=True)
+    await respond_problem(send, error, language(scope), close=True, **members)
 
 
 def _translated(error: HTTPException) -> Rejected:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 
-from gateway.codes import CODES
+from gateway.codes import CODES, Code
 from gateway.errors import IsnadError, Rejected, Tampered, Unavailable
 from gateway.records import Refusal
 
@@ -54,6 +56,11 @@ def status_of(error: IsnadError) -> int:
     return 503 if isinstance(error, Unavailable) else 500 if isinstance(error, Tampered) else 422
 
 
+def text_of(code: str) -> Code:
+    """Return what a code means. One without a text is answered too: what was promised must be told."""
+    return CODES.get(code) or replace(CODES["unavailable.internal"], en=code, ar=code)
+
+
 def refused(refusal: Refusal) -> Rejected:
     """Return a record's refusal as the error of the request that held nothing else."""
     return Rejected(refusal.code, refusal.rule, refusal.field)
@@ -61,7 +68,7 @@ def refused(refusal: Refusal) -> Rejected:
 
 def described(error: IsnadError, language: str = "en") -> dict[str, object]:
     """Return the members of a problem (RFC 9457 §3.1 and extensions); `language` is of `title` only."""
-    text = CODES[error.code]
+    text = text_of(error.code)
     members: dict[str, object] = {
         "type": f"urn:isnad:error:{error.code}",
         "title": text.ar if language == "ar" else text.en,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.ports import Accept, Identities, Records
-from gateway.records import Event, Origin, Submission
+from gateway.records import Event, Handed, Origin, Submission
 
 
 class Evidence(Protocol):
@@ -110,3 +110,21 @@ class Gateway:
     replays: Replays
     published: Publisher
     health: Health
+
+
+class Mailbox(Protocol):
+    """Records that wait for agencies which fetch them. Methods block; call them outside the event loop."""
+
+    def fetch(self, agency: str, limit: int) -> Sequence[Handed]:
+        """Return up to `limit` records that wait for an agency, the same ones until it acknowledges them.
+
+        Raises:
+            Unavailable: they cannot be opened now.
+        """
+
+    def acknowledge(self, agency: str, record_ids: Sequence[str]) -> int:
+        """Forget records that an agency has, durably; return how many of them were waiting.
+
+        Raises:
+            Unavailable: none was forgotten.
+        """

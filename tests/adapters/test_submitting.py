@@ -345,7 +345,7 @@ class TestRefusals:
     def test_a_fault_of_our_own_says_nothing_of_what_it_was_about(self, moh: Client):
         with structlog.testing.capture_logs():
             response = moh.post(b'{"value": "29001010100011"}')  # the desk stumbles over a record without ref
-        problem(response, 500, "unavailable.internal")
+        assert problem(response, 500, "unavailable.internal")["correlation"]
         assert "29001010100011" not in response.text
 
 
