@@ -11,7 +11,8 @@ Check = Literal[
     "note",  # the form of a checkpoint or of the signed note around it
     "signature",  # a signature is missing or wrong
     "tree",  # the entries are not the ones under the signed root
-    "history",  # two checkpoints of one lane that cannot both be true
+    "consistency",  # a tree that does not prove that it continues an earlier one
+    "history",  # two believable checkpoints of one lane that cannot both be true: evidence against the log
     "key",  # the wrapped batch key does not open
     "ciphertext",  # a record does not decrypt
     "entry",  # a log entry that is not in its one permitted form

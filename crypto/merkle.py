@@ -184,20 +184,20 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     """Check that the tree (size, root) begins with the tree (old_size, old_root).
 
     Raises:
-        Tampered: (`history`) it does not, or the proof is malformed.
+        Tampered: (`consistency`) it does not, or the proof is malformed.
     """
     if not 0 <= old_size <= size <= MAX_SIZE:
-        raise Tampered("history", "the tree shrank")
-    _check_hashes((old_root, root, *path), "history")
+        raise Tampered("consistency", "the tree shrank")
+    _check_hashes((old_root, root, *path), "consistency")
     if old_size in (0, size):
         # No proof is needed: every tree begins with the empty one and with itself.
         proved = (root if old_size else EMPTY_ROOT, root if size else EMPTY_ROOT)
         if path:
-            raise Tampered("history", "the consistency proof is too long")
+            raise Tampered("consistency", "the consistency proof is too long")
     else:
         proved = _consistency_roots(old_size, old_root, size, path)
     if proved != (old_root, root):
-        raise Tampered("history", "the tree does not contain the tree seen before")
+        raise Tampered("consistency", "the tree does not contain the tree seen before")
 
 
 def _consistency_roots(
@@ -207,14 +207,14 @@ def _consistency_roots(
     # The root of a perfect old tree is a node of the new one; the proof leaves it out.
     steps = list(path) if old_size & (old_size - 1) else [old_root, *path]
     if not steps:
-        raise Tampered("history", "the consistency proof is too short")
+        raise Tampered("consistency", "the consistency proof is too short")
     index, last = old_size - 1, size - 1
     while index & 1:
         index, last = index >> 1, last >> 1
     old = new = steps[0]
     for step in steps[1:]:
         if last == 0:
-            raise Tampered("history", "the consistency proof is too long")
+            raise Tampered("consistency", "the consistency proof is too long")
         if index & 1 or index == last:
             old, new = node_hash(step, old), node_hash(step, new)
             while not index & 1:
@@ -223,7 +223,7 @@ def _consistency_roots(
             new = node_hash(new, step)
         index, last = index >> 1, last >> 1
     if last:
-        raise Tampered("history", "the consistency proof is too short")
+        raise Tampered("consistency", "the consistency proof is too short")
     return old, new
 
 

@@ -212,7 +212,7 @@ class _Parts:
         try:
             return Checkpoint(origin, self.after_size, self.after_root)
         except ValueError as error:
-            raise Tampered("history", "the previous checkpoint is malformed") from error
+            raise Tampered("consistency", "the previous checkpoint is malformed") from error
 
 
 def _parse(message: bytes) -> _Parts:
@@ -265,13 +265,20 @@ def _continue(link: Link, parts: _Parts, seen: Checkpoints) -> None:
     message before it.
     """
     if link.after.size > parts.frontier.size:
-        raise Tampered("history", "the previous message reaches into this batch")
-    for point in (link.after, link.head):
-        if seen.root_of(link.lane, point.size) not in (None, point.root):
-            raise Tampered("history", "the lane had another root at this size")
+        raise Tampered("consistency", "the previous message reaches into this batch")
+    # The head's root is signed, and the other is proved to be in its tree before it is compared, so that a
+    # contradiction speaks against the log, and not against a queue that broke a proof.
+    _one_root(link.lane, link.head, seen)
     verify_consistency(link.after.size, link.after.root, link.head.size, link.head.root, parts.consistency)
+    _one_root(link.lane, link.after, seen)
+    # A log that avoids every size it showed before is still found out: its message has no place in the queue.
     if seen.overlaps(link):
         raise Tampered("history", "the queue went on from this point in another way")
+
+
+def _one_root(lane: str, point: Checkpoint, seen: Checkpoints) -> None:
+    if seen.root_of(lane, point.size) not in (None, point.root):
+        raise Tampered("history", "the lane had another root at this size")
 
 
 def _decrypt(key: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:

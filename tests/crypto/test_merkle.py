@@ -182,7 +182,7 @@ def test_a_consistency_proof_changed_in_any_way_is_refused(size, data):
     ]:
         with pytest.raises(Tampered) as refusal:
             verify_consistency(old_size, of_root, new_size, new_root, with_path)
-        assert refusal.value.check == "history"
+        assert refusal.value.check == "consistency"
 
 
 def test_a_node_is_not_taken_for_a_leaf():
@@ -194,7 +194,7 @@ def test_a_node_is_not_taken_for_a_leaf():
 def test_a_smaller_tree_is_not_taken_for_a_larger_one():
     with pytest.raises(Tampered) as refusal:
         verify_consistency(1, LEAVES[0], 4, naive_tree.mth(LEAVES[:2]), [LEAVES[1]])
-    assert refusal.value.check == "history"
+    assert refusal.value.check == "consistency"
 
 
 def test_two_hashes_cut_at_another_place_are_refused():
@@ -205,7 +205,7 @@ def test_two_hashes_cut_at_another_place_are_refused():
     assert refusal.value.check == "tree"
     with pytest.raises(Tampered) as refusal:
         verify_consistency(1, both[:31], 2, root, [both[31:]])
-    assert refusal.value.check == "history"
+    assert refusal.value.check == "consistency"
 
 
 def test_every_tree_continues_the_empty_one_and_itself():

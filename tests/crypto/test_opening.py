@@ -342,10 +342,25 @@ def test_a_second_successor_of_a_message_is_refused(exchange):
 def test_a_previous_root_other_than_the_one_seen_is_refused(exchange):
     open_batch(exchange.message(3), exchange.expected, exchange.seen)
     message = changed(exchange.message(3, 3), flip_at("after", "root"))
-    assert refused(message, exchange.expected, exchange.seen) == "history"
+    assert refused(message, exchange.expected, exchange.seen) == "consistency"
 
 
-HISTORY = {
+def test_a_predecessor_that_is_proved_and_has_another_root_than_the_one_seen_is_refused(exchange):
+    twin = Exchange(exchange.suite, exchange.keys)
+    open_batch(exchange.message(3), exchange.expected, exchange.seen)
+    twin.message(3)
+    assert refused(twin.message(4, 3), exchange.expected, exchange.seen) == "history"
+
+
+def test_a_link_that_skips_a_message_seen_before_is_refused(exchange):
+    def unlinked(wire):
+        wire.update(after={"size": 0, "root": parts.text64(merkle.EMPTY_ROOT)}, consistency=[])
+
+    open_batch(exchange.message(3), exchange.expected, exchange.seen)
+    assert refused(changed(exchange.message(3, 3), unlinked), exchange.expected, exchange.seen) == "history"
+
+
+LINK = {
     "a proof cut short": lambda wire: wire["consistency"].pop(),
     "a proof too long": lambda wire: wire["consistency"].append("A" * 43),
     "no proof": set_at("consistency", []),
@@ -366,13 +381,16 @@ def test_a_previous_checkpoint_inside_the_batch_is_refused_though_it_is_proved(e
     inside = before.append(draft.leaves[:1])
     after = note.Checkpoint(exchange.lane.origin, inside.size, inside.root())
     path = merkle.consistency_proof(inside.size, exchange.lane.frontier.size, exchange.lane.subtree)
-    assert refused(encode(draft, before, signed, after, path), exchange.expected) == "history"
+    assert refused(encode(draft, before, signed, after, path), exchange.expected) == "consistency"
 
 
-@pytest.mark.parametrize("change", HISTORY.values(), ids=HISTORY)
-def test_a_tree_that_does_not_prove_its_past_is_refused(change, exchange):
-    exchange.message(3)
-    assert refused(changed(exchange.message(3, 3), change), exchange.expected) == "history"
+@pytest.mark.parametrize("change", LINK.values(), ids=LINK)
+def test_a_tree_that_does_not_prove_its_past_is_refused_without_accusing_the_log(change, exchange):
+    """A queue can break a proof; that is no evidence of two histories."""
+    first, second = exchange.message(3), exchange.message(3, 3)
+    open_batch(first, exchange.expected, exchange.seen)
+    for seen in (exchange.seen, parts.Memory()):
+        assert refused(changed(second, change), exchange.expected, seen) == "consistency"
 
 
 # 6. Key and ciphertexts.
