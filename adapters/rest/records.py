@@ -25,7 +25,6 @@ from adapters.rest.seams import Evidence, Gateway, Request
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
-from gateway.prepare import uuid7
 from gateway.records import Outcome, Outcomes, Status, Submission
 
 EARLIER_RECEIPTS = 100
@@ -53,7 +52,7 @@ class Records:
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(receive, self._limits)
-        submission = Submission(str(uuid7()), sender, "", "", "", origin, _now_ms(), "", aiter(body))
+        submission = Submission("", sender, "", "", "", origin, time.time_ns() // 1_000_000, "", aiter(body))
         with ExitStack() as held:
             try:
                 # Step 2. Is the head in its form?
@@ -195,19 +194,18 @@ class _Lines:
 
 
 def _with_head(submission: Submission, request: Head) -> Submission:
-    return replace(
-        submission,
+    return Submission(
         id=submission_id(submission.sender, request.idempotency_key),
+        sender=submission.sender,
         recipient=request.recipient,
         contract=request.contract,
         media_type=request.media_type,
+        origin=submission.origin,
+        received_ms=submission.received_ms,
         idempotency_key=request.idempotency_key,
+        body=submission.body,
     )
 
 
 async def _one(octets: bytes) -> AsyncIterator[bytes]:
     yield octets
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
