@@ -1,0 +1,152 @@
+"""The snapshot in force, replaced while the gateway runs.
+
+A change is read and checked in full before it counts. One that does not hold is refused and said aloud, and
+what was in force stays so: a mistake in a file must not stop the exchange, and must not open it either.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from contracts.errors import Invalid
+from gateway import metrics
+from gateway.errors import Unavailable
+from gateway.records import Event
+from gateway.registry.snapshot import Digests, Snapshot, Sources, changes
+
+POLL_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryState:
+    """How things stand: the registry's digest in force, since when (Unix ms), and why a later change is not.
+
+    `problems` is empty while what is in force is what is on disk.
+    """
+
+    digest: str
+    since_ms: int
+    problems: tuple[str, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the gateway can work by it; a refused change is no reason not to."""
+        return True
+
+
+class Living:
+    """Holds the snapshot in force; `start` watches the files from a thread of its own.
+
+    Args:
+        sources: where snapshots come from.
+        on_change: makes events durable for the gateway's lane (`ports.Spool.leave`) before a change comes
+        into force;
+            when it raises `Unavailable` the change waits.
+        logged: the digests that the gateway's lane holds already, so that a restart logs only what has
+        changed. poll_s: how often the files are looked at, in seconds. A change counts once it has stood
+        still for one look,
+            so that a folder in the middle of being rewritten is not taken for a new one.
+
+    Raises:
+        Invalid: what is on disk at the start does not hold; there is nothing to fall back to.
+        Unavailable: it cannot be logged.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        on_change: Callable[[Sequence[Event]], None],
+        *,
+        logged: Digests | None = None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._sources = sources
+        self._on_change = on_change
+        self._poll_s = poll_s
+        self._one_at_a_time = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._settled = sources.signature()
+        self._put_in_force(sources.load(), logged or {})
+
+    @property
+    def current(self) -> Snapshot:
+        """The snapshot in force. Take it once and work with that one: the next call may give another."""
+        return self._snapshot
+
+    def state(self) -> RegistryState:
+        """Return how things stand, for `/health/ready`."""
+        return self._state
+
+    def reload(self) -> Snapshot:
+        """Read everything again and put it in force.
+
+        Raises:
+            Invalid: it does not hold; what was in force stays.
+            Unavailable: it cannot be logged now; what was in force stays.
+        """
+        with self._one_at_a_time:
+            signature = self._sources.signature()
+            try:
+                self._put_in_force(self._sources.load(), self._snapshot.digests)
+            except Invalid as error:
+                self._refuse(tuple(map(str, error.problems)))
+                raise
+            except Unavailable as error:
+                self._refuse((f"{error.code}: the change cannot be logged yet",))
+                raise
+            finally:
+                self._settled = signature
+            return self._snapshot
+
+    def start(self) -> None:
+        """Begin to watch the files."""
+        self._thread = threading.Thread(target=self._watch, name="registry", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        before = self._settled
+        unlogged = False
+        while not self._stopping.wait(self._poll_s):
+            now = self._sources.signature()
+            if now == before and (unlogged or now != self._settled):
+                unlogged = self._try_reload()
+            before = now
+
+    def _try_reload(self) -> bool:
+        """Reload, and say whether it is to be tried again although no file changes."""
+        try:
+            self.reload()
+        except Invalid:
+            return False
+        except Unavailable:
+            return True
+        return False
+
+    def _put_in_force(self, snapshot: Snapshot, before: Digests) -> None:
+        events = changes(before, snapshot.digests)
+        # First the log, then the change: nothing is ever decided by rules that the log does not know.
+        if events:
+            self._on_change(events)
+        self._snapshot = snapshot
+        self._state = RegistryState(snapshot.registry.digest, time.time_ns() // 1_000_000, ())
+        metrics.REGISTRY_REFUSED.set(0)
+        log.info("registry.loaded", digest=snapshot.registry.digest, count=len(events))
+
+    def _refuse(self, problems: tuple[str, ...]) -> None:
+        self._state = RegistryState(self._state.digest, self._state.since_ms, problems)
+        metrics.REGISTRY_REFUSED.set(1)
+        log.error("registry.refused", problems=problems)

@@ -1,0 +1,184 @@
+"""Registry, contracts and calendar as they are in force together: loaded as one, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import contracts
+from contracts.errors import Invalid, Problem
+from contracts.folder import SHIPPED
+from gateway.calendar import Calendar
+from gateway.configuration import REFERRED_SUFFIXES, parse, read
+from gateway.records import GATEWAY, Event
+from gateway.registry.agreement import Agreement
+from gateway.registry.participants import Registry
+
+CALENDAR = "calendar.yaml"
+ADAPTERS = "isnad.adapters"
+"""The entry point group in which an adapter names itself."""
+
+Digests = Mapping[tuple[str, str], str]
+"""What is in force, by what kind of event tells of its change and by name: SHA-256, hex."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """What is in force at one time. Immutable: who holds one decides by it to the end of its work."""
+
+    registry: Registry
+    catalogue: contracts.Catalogue
+    calendar: Calendar
+    digests: Digests
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a snapshot comes from.
+
+    `contracts_folder` is None for the contracts that come with the gateway. `profile` is the gateway's:
+    agencies of the other one are refused, and so are legal bases that counsel has not verified in
+    `production`.
+    """
+
+    config: Path
+    contracts_folder: Path | None
+    profile: contracts.Profile
+
+    def load(self) -> Snapshot:
+        """Read everything and check it against everything.
+
+        Raises:
+            Invalid: every problem found, in the order registry, calendar, contracts, between them.
+        """
+        problems: list[Problem] = []
+        registry = catalogue = calendar = None
+        try:
+            registry = Registry.load(self.config)
+        except Invalid as error:
+            problems += error.problems
+        try:
+            octets = read(self.config, CALENDAR)
+            calendar = parse(octets, CALENDAR, Calendar)
+        except Invalid as error:
+            problems += error.problems
+        try:
+            catalogue = contracts.load(self.contracts_folder, self.profile)
+        except Invalid as error:
+            problems += error.problems
+        if registry is None or calendar is None or catalogue is None:
+            raise Invalid(tuple(problems))
+        problems += [
+            *_adapters(registry),
+            *_profiles(registry, self.profile),
+            *_bindings(registry, catalogue),
+        ]
+        if problems:
+            raise Invalid(tuple(problems))
+        return Snapshot(registry, catalogue, calendar, _digests(registry, catalogue, octets))
+
+    def signature(self) -> frozenset[tuple[str, int, int, int]]:
+        """Return what changes when a file does: its name, time of change, size and inode. Reads none."""
+        found = set[tuple[str, int, int, int]]()
+        for path in self._files():
+            try:
+                status = os.stat(path)  # noqa: PTH116  a thousand files a second: no Path for each
+            except OSError:
+                continue  # gone since it was listed
+            found.add((path, status.st_mtime_ns, status.st_size, status.st_ino))
+        return frozenset(found)
+
+    def _files(self) -> Iterator[str]:
+        for folder, _, names in os.walk(self.config):
+            yield from (f"{folder}/{name}" for name in names if name.endswith((".yaml", *REFERRED_SUFFIXES)))
+        for folder, _, names in os.walk(self.contracts_folder or SHIPPED):
+            yield from (f"{folder}/{name}" for name in names if not name.endswith((".py", ".pyc")))
+
+
+def changes(before: Digests, after: Digests) -> tuple[Event, ...]:
+    """Return what the gateway's lane must remember of a change: of each thing its old and new digest."""
+    names = sorted({*before, *after})
+    return tuple(
+        Event(
+            GATEWAY,
+            kind,
+            (("name", name), ("old", before.get((kind, name), "")), ("new", after.get((kind, name), ""))),
+        )
+        for kind, name in names
+        if before.get((kind, name)) != after.get((kind, name))
+    )
+
+
+def _digests(registry: Registry, catalogue: contracts.Catalogue, calendar: bytes) -> Digests:
+    return {
+        **{("agency.changed", agency.name): agency.digest for agency in registry.agencies.values()},
+        **{("agreement.changed", agreement.file.id): agreement.digest for agreement in registry.agreements},
+        ("calendar.changed", CALENDAR): hashlib.sha256(calendar).hexdigest(),
+        ("contract.changed", "catalogue"): catalogue.digest,
+    }
+
+
+def _adapters(registry: Registry) -> list[Problem]:
+    installed = entry_points(group=ADAPTERS).names
+    return [
+        Problem(
+            f"agencies/{agency.name}.yaml",
+            "adapter",
+            "registry.adapter_unknown",
+            f"is not installed; installed are: {', '.join(sorted(installed))}",
+        )
+        for agency in registry.agencies.values()
+        if agency.file.adapter not in installed
+    ]
+
+
+def _profiles(registry: Registry, profile: contracts.Profile) -> list[Problem]:
+    problems = [
+        Problem(
+            f"agencies/{agency.name}.yaml",
+            "profile",
+            "registry.profile",
+            f"is not the gateway's, which is {profile}; test and production never meet",
+        )
+        for agency in registry.agencies.values()
+        if agency.file.profile != profile
+    ]
+    if profile == "production":
+        problems += [
+            Problem(
+                agreement.path,
+                "legal_basis.verified",
+                "registry.legal_basis",
+                "is false; in production counsel must have confirmed the legal basis",
+            )
+            for agreement in registry.agreements
+            if not agreement.file.legal_basis.verified
+        ]
+    return problems
+
+
+def _bindings(registry: Registry, catalogue: contracts.Catalogue) -> list[Problem]:
+    """What is agreed must be possible: there is the contract, and a binding that the adapter carries."""
+    problems: list[Problem] = []
+    for agreement in registry.agreements:
+        message = _unbound(agreement, registry, catalogue)
+        if message:
+            problems.append(Problem(agreement.path, agreement.where, "registry.binding", message))
+    return problems
+
+
+def _unbound(agreement: Agreement, registry: Registry, catalogue: contracts.Catalogue) -> str:
+    sender, contract = agreement.file.sender, agreement.file.contract
+    if contract not in catalogue.contracts:
+        return "there is no such contract"
+    binding = catalogue.bindings.get((sender, contract))
+    if binding is None:
+        return f"{sender} has no binding for it; add contracts/agencies/{sender}/{contract.replace('.', '/')}"
+    adapter = registry.agencies[sender].file.adapter
+    if adapter not in binding.transport:
+        return f"{sender} sends by {adapter}, but its binding is for {', '.join(binding.transport)}"
+    return ""

@@ -1,0 +1,186 @@
+"""Who may exchange what with whom, decided by the registry, the contracts and the calendar in force.
+
+Default deny: what no agreement covers at this instant is refused, whatever the reason that it is not covered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import contracts
+from crypto.errors import KeysUnavailable
+from crypto.hpke import Suite
+from crypto.keys import PromiseKeys, PseudonymKeys, RecipientPublicKeys
+from gateway.errors import Rejected, Unavailable
+from gateway.groups import MAX_BYTES, MAX_RECORDS
+from gateway.prepare import LEGAL_ZONE
+from gateway.quotas import Quotas
+from gateway.records import Framed, Refusal, Submission, Terms
+from gateway.registry import Agreement
+from gateway.registry.snapshot import Snapshot
+
+RECORD_MAX_BYTES = 256 * 1024
+"""No record is larger, whatever its binding says: a sealed batch must stay a message that a queue carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What intake may know of keys."""
+
+    recipients: RecipientPublicKeys
+    pseudonyms: PseudonymKeys
+    promises: PromiseKeys
+
+
+class ByRegistry:
+    """Implements `ports.Rules`. `in_force` returns the snapshot to decide by."""
+
+    def __init__(self, in_force: Callable[[], Snapshot], keys: Keys, quotas: Quotas, suite: Suite) -> None:
+        self._in_force = in_force
+        self._keys = keys
+        self._quotas = quotas
+        self._suite = suite
+        self._terms: dict[tuple[str, str], Terms] = {}
+        self._terms_of = in_force()
+
+    def terms(self, sender: str, recipient: str, contract: str, at_ms: int) -> Terms:
+        """See `ports.Rules.terms`. Asks the key server the first time an agreement is used; see `warm`."""
+        snapshot = self._in_force()
+        agreement = _agreement(snapshot, sender, recipient, contract, at_ms)
+        freeze = _freeze(snapshot, agreement, at_ms)
+        if snapshot is not self._terms_of:
+            self._terms_of, self._terms = snapshot, {}
+        known = self._terms.get((agreement.file.id, freeze))
+        if known is None:
+            known = self._terms[agreement.file.id, freeze] = self._made(snapshot, agreement, freeze)
+        return known
+
+    def warm(self, at_ms: int) -> None:
+        """Fetch the keys of every agreement in force at an instant, so that no submission waits for them.
+
+        Raises:
+            Unavailable: some cannot be had now.
+        """
+        for agreement in self._in_force().registry.agreements:
+            if agreement.covers(at_ms):
+                self.terms(*agreement.exchange, at_ms)
+
+    def admit(self, submission: Submission) -> None:
+        """See `ports.Rules.admit`.
+
+        Raises:
+            Rejected: `contract.media_type`, `agreement.origin_signature_required`.
+            Unavailable: `quota.submissions`.
+        """
+        snapshot = self._in_force()
+        agreement = _agreement(
+            snapshot, submission.sender, submission.recipient, submission.contract, submission.received_ms
+        )
+        allowed = snapshot.catalogue.binding(submission.sender, submission.contract).media_types
+        if submission.media_type not in allowed:
+            raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")
+        if agreement.file.origin_signature == "required" and not submission.origin.signature:
+            raise Rejected("agreement.origin_signature_required", "the agreement demands an origin signature")
+        self._quotas.submission(submission.sender, snapshot.registry.agencies[submission.sender].file.quota)
+
+    def spend(self, sender: str, contract: str, records: int) -> None:
+        """See `ports.Rules.spend`: a quota is the agency's, over all its contracts."""
+        del contract
+        self._quotas.records(sender, self._in_force().registry.agencies[sender].file.quota, records)
+
+    async def frame(
+        self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
+    ) -> AsyncIterator[Sequence[Framed]]:
+        """See `ports.Rules.frame`. A stream under way is slowed down to its sender's quota, not cut off."""
+        snapshot = self._in_force()
+        quota = snapshot.registry.agencies[sender].file.quota
+        splitter = snapshot.catalogue.binding(sender, contract).splitter(RECORD_MAX_BYTES, media_type)
+        began = False
+        position = 0
+        try:
+            async for data in body:
+                for group in _groups(splitter.feed(data)):
+                    if began:
+                        await asyncio.sleep(self._quotas.wait_s(sender, quota))
+                    began, position = True, group[-1].position
+                    yield group
+            for group in _groups(splitter.close()):
+                position = group[-1].position
+                yield group
+        except contracts.Refused as error:
+            refusal = Refusal(error.code, error.field, error.rule)
+            yield (Framed(error.position or position + 1, b"", refusal),)
+
+    def _made(self, snapshot: Snapshot, agreement: Agreement, freeze: str) -> Terms:
+        sender, recipient, contract = agreement.exchange
+        try:
+            return Terms(
+                agreement=agreement.file.id,
+                sender=sender,
+                recipient=recipient,
+                contract=contract,
+                lane=sender,
+                suite=self._suite,
+                freeze=freeze,
+                catalogue=snapshot.catalogue.digest,
+                recipient_keys=tuple(
+                    self._keys.recipients.public(kid)
+                    for kid in snapshot.registry.agencies[recipient].file.recipient_keys
+                ),
+                pseudonym_key=self._keys.pseudonyms.pseudonym(sender),
+                promise_key=self._keys.promises.promise(sender),
+            )
+        except KeysUnavailable as error:
+            raise Unavailable("unavailable.keys", str(error)) from error
+
+
+def _agreement(snapshot: Snapshot, sender: str, recipient: str, contract: str, at_ms: int) -> Agreement:
+    """Return the one agreement that covers this."""
+    if contract not in snapshot.catalogue.contracts:
+        raise Rejected("contract.unknown", "there must be a contract of this name", "contract")
+    agreed = [
+        agreement
+        for agreement in snapshot.registry.between(sender, contract)
+        if recipient in ("", agreement.file.recipient)
+    ]
+    now = [agreement for agreement in agreed if agreement.covers(at_ms)]
+    if len(now) > 1:
+        raise Rejected("agreement.recipient_ambiguous", "name the recipient", "recipient")
+    if now:
+        return now[0]
+    if any(at_ms < agreement.from_ms for agreement in agreed):
+        raise Rejected("agreement.not_yet_valid", "the agreement must have begun", "contract")
+    if agreed:
+        raise Rejected("agreement.expired", "the agreement must not have ended", "contract")
+    raise Rejected("agreement.missing", "an agreement must cover sender, recipient and contract", "contract")
+
+
+def _freeze(snapshot: Snapshot, agreement: Agreement, at_ms: int) -> str:
+    """Only what goes to the keeper of the voter register can change it; answers and questions pass."""
+    if snapshot.registry.agencies[agreement.file.recipient].file.role != "authority":
+        return "pass"
+    day = datetime.fromtimestamp(at_ms / 1000, LEGAL_ZONE).date()
+    return snapshot.calendar.freeze(snapshot.catalogue.contract(agreement.file.contract).freeze, day)
+
+
+def _groups(pieces: Sequence[contracts.Piece]) -> Iterator[tuple[Framed, ...]]:
+    """Yield what was cut out so far, in groups of at most 256 records or 1 MiB; nothing lingers for more."""
+    group: list[Framed] = []
+    octets = 0
+    for piece in pieces:
+        octets += len(piece.octets)
+        if group and (len(group) == MAX_RECORDS or octets > MAX_BYTES):
+            yield tuple(group)
+            group, octets = [], len(piece.octets)
+        group.append(_framed(piece))
+    if group:
+        yield tuple(group)
+
+
+def _framed(piece: contracts.Piece) -> Framed:
+    if piece.refusal is None:
+        return Framed(piece.position, piece.octets)
+    return Framed(piece.position, b"", Refusal(piece.refusal.code, piece.refusal.field, piece.refusal.rule))

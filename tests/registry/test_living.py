@@ -1,0 +1,150 @@
+"""A changed configuration comes into force without a restart; a broken one never does."""
+
+import time
+
+import pytest
+from registry_parts import agency, plain
+
+from contracts.errors import Invalid
+from gateway.errors import Unavailable
+from gateway.registry import Living
+
+
+class Lane:
+    """The gateway's lane as the registry sees it: takes events, or is out of order."""
+
+    def __init__(self):
+        self.events = []
+        self.out_of_order = False
+
+    def __call__(self, events):
+        if self.out_of_order:
+            raise Unavailable("unavailable.store")
+        self.events += events
+
+    def names(self):
+        return [(event.kind, dict(event.fields)["name"]) for event in self.events]
+
+
+@pytest.fixture
+def lane():
+    return Lane()
+
+
+@pytest.fixture
+def living(config, lane):
+    living = Living(config.sources(), lane, poll_s=0.02)
+    lane.events.clear()
+    yield living
+    living.stop()
+
+
+def until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def test_the_first_start_logs_everything_that_comes_into_force(config, lane):
+    Living(config.sources(), lane)
+    assert lane.names() == [
+        ("agency.changed", "cso"),
+        ("agency.changed", "moh"),
+        ("agency.changed", "nea"),
+        ("agreement.changed", "cso-nea-eligibility-gained.v1"),
+        ("agreement.changed", "moh-nea-death.v1"),
+        ("agreement.changed", "nea-cso-disposition.v1"),
+        ("agreement.changed", "nea-moh-disposition.v1"),
+        ("calendar.changed", "calendar.yaml"),
+        ("contract.changed", "catalogue"),
+    ]
+    assert {dict(event.fields)["old"] for event in lane.events} == {""}
+
+
+def test_a_restart_with_what_was_logged_logs_nothing(config, lane, living):
+    Living(config.sources(), lane, logged=living.current.digests)
+    assert lane.events == []
+
+
+def test_a_start_with_a_broken_configuration_is_no_start(config, lane):
+    config.write("calendar.yaml", "elections: none\n")
+    with pytest.raises(Invalid):
+        Living(config.sources(), lane)
+    assert lane.events == []
+
+
+def test_a_change_comes_into_force_by_itself_and_is_logged_with_both_digests(config, lane, living):
+    before = living.current
+    living.start()
+    config.agency("moh", revoked=["0" * 64])
+    until(lambda: living.current is not before)
+    assert lane.names() == [("agency.changed", "moh")]
+    fields = dict(lane.events[0].fields)
+    assert fields["old"] == before.registry.agencies["moh"].digest
+    assert fields["new"] == living.current.registry.agencies["moh"].digest
+    assert living.state().digest == living.current.registry.digest
+
+
+def test_a_new_agency_and_a_removed_agreement_need_no_restart(config, lane, living):
+    living.start()
+    config.agency("mod")
+    (config.folder / "agreements/nea-cso-disposition.v1.yaml").unlink()
+    until(lambda: "mod" in living.current.registry.agencies)
+    assert lane.names() == [("agency.changed", "mod"), ("agreement.changed", "nea-cso-disposition.v1")]
+    assert dict(lane.events[1].fields)["new"] == ""
+
+
+def test_a_broken_change_is_refused_and_what_was_in_force_stays(config, lane, living):
+    before = living.current
+    living.start()
+    config.agency("moh", role="guest")
+    until(lambda: living.state().problems)
+    assert living.current is before
+    assert lane.events == []
+    assert living.state().digest == before.registry.digest
+    assert "agencies/moh.yaml" in living.state().problems[0]
+
+
+def test_a_repaired_change_clears_the_problem(config, living):
+    living.start()
+    config.agency("moh", role="guest")
+    until(lambda: living.state().problems)
+    config.agency("moh", revoked=["1" * 64])
+    until(lambda: not living.state().problems)
+    assert living.current.registry.agencies["moh"].file.revoked == ("1" * 64,)
+
+
+def test_a_new_revocation_list_alone_is_a_change(config, lane, living):
+    before = living.current
+    living.start()
+    config.write("pki/ca.crl", config.authority.crl())
+    until(lambda: living.current is not before)
+    assert {kind for kind, _ in lane.names()} == {"agency.changed"}
+
+
+def test_a_change_that_cannot_be_logged_waits_until_it_can(config, lane, living):
+    before = living.current
+    lane.out_of_order = True
+    living.start()
+    config.agency("moh", revoked=["2" * 64])
+    until(lambda: living.state().problems)
+    assert living.current is before
+    assert living.state().problems == ("unavailable.store: the change cannot be logged yet",)
+    lane.out_of_order = False
+    until(lambda: living.current is not before)
+    assert lane.names() == [("agency.changed", "moh")]
+
+
+def test_reloading_by_hand_says_what_is_wrong(config, living):
+    config.write("agencies/moh.yaml", plain(agency("moh", role="guest")))
+    with pytest.raises(Invalid):
+        living.reload()
+    config.agency("moh")
+    assert living.reload() is living.current
+
+
+def test_a_file_rewritten_with_the_same_words_changes_nothing_in_the_log(config, lane, living):
+    config.agency("moh")
+    living.reload()
+    assert lane.events == []
