@@ -177,7 +177,8 @@ class CsvSplitter:
         self._limit = max_record_bytes
         self._header = header
         self._header_read = False
-        self._open = b""
+        self._open = bytearray()
+        self._quoted = False  # whether the open row ends inside quotation marks
         self._position = 0
         self._skipping = False
         self._ended = False
@@ -188,63 +189,64 @@ class CsvSplitter:
         pieces: list[Piece] = []
         for line in lines:
             pieces += self._line(line + b"\n")
-        if not self._ended and not self._skipping:
-            self._open += rest
-            pieces += self._overflow()
-        return pieces
+        return pieces + self._add(rest)
 
     def close(self) -> list[Piece]:
         """See `Splitter`."""
-        if self._ended:
+        if self._ended or self._skipping:
             return []
-        if self._open.count(b'"') % 2:
+        if self._quoted:
             return [self._end("record.csv.quote", "every quotation mark is closed")]
-        return self._line(b"")
+        return self._row()
 
     def _line(self, line: bytes) -> list[Piece]:
-        """Add one physical line to the open row and return the row when its quotation marks are closed."""
-        if self._ended:
-            return []
+        """Add one physical line; return the row when its quotation marks are closed."""
         if self._skipping:
             self._skipping = False
             return []
-        self._open += line
-        if self._open.count(b'"') % 2:
-            return self._overflow()
-        row = self._open[:-1] if self._open.endswith(b"\n") else self._open
-        self._open = b""
-        return self._row(row.removesuffix(b"\r"))
+        pieces = self._add(line)
+        if self._ended or self._quoted:
+            return pieces
+        if self._skipping:
+            self._skipping = False
+            return pieces
+        return self._row()
 
-    def _row(self, row: bytes) -> list[Piece]:
-        if not self._header_read:
-            return self._read_header(row)
-        if not row:
+    def _add(self, octets: bytes) -> list[Piece]:
+        """Add to the open row, and give it up when it is too long."""
+        if self._ended or self._skipping:
             return []
-        self._position += 1
-        return [
-            too_large(self._position, self._limit) if len(row) > self._limit else Piece(self._position, row)
-        ]
-
-    def _read_header(self, row: bytes) -> list[Piece]:
-        self._header_read = True
-        if row.removeprefix(_BOM).replace(b'"', b"") == self._header:
-            return []
-        return [self._end("record.csv.header", "the columns of the binding, in its order")]
-
-    def _overflow(self) -> list[Piece]:
-        """Give up on a row that is too long: skip to its end, unless a quotation mark hides where that is."""
-        if len(self._open) <= self._limit + 2:
+        self._open += octets
+        self._quoted ^= octets.count(b'"') % 2 == 1
+        if len(self._open) <= self._limit + 2:  # two more for the line's end
             return []
         if not self._header_read:
-            return [self._end("record.csv.header", "the columns of the binding, in its order")]
-        if self._open.count(b'"') % 2:
-            return [self._end("record.csv.quote", "every quotation mark is closed in time")]
-        self._open = b""
+            return [self._wrong_header()]
+        if self._quoted:  # the row's end cannot be told from a line's end inside a cell
+            return [self._end("record.csv.quote", f"quotation marks closed within {self._limit} bytes")]
+        self._open.clear()
         self._skipping = True
         self._position += 1
         return [too_large(self._position, self._limit)]
 
+    def _row(self) -> list[Piece]:
+        row = bytes(self._open).removesuffix(b"\n").removesuffix(b"\r")
+        self._open.clear()
+        if not self._header_read:
+            self._header_read = True
+            right = row.removeprefix(_BOM).replace(b'"', b"") == self._header
+            return [] if right else [self._wrong_header()]
+        if not row:
+            return []
+        self._position += 1
+        if len(row) > self._limit:
+            return [too_large(self._position, self._limit)]
+        return [Piece(self._position, row)]
+
+    def _wrong_header(self) -> Piece:
+        return self._end("record.csv.header", "the columns of the binding, in its order")
+
     def _end(self, code: str, rule: str) -> Piece:
         self._ended = True
-        self._open = b""
+        self._open.clear()
         return refused(code, rule, self._position + 1, ends=True)

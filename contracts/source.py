@@ -166,6 +166,8 @@ def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
     if mapping.record.xpath is None:
         raise ValueError("mapping.yaml: record.xpath says where the records stand")
     path = tuple(_qualified(step, namespaces) for step in mapping.record.xpath[1:].split("/"))
+    if len(set(path)) != len(path):
+        raise ValueError("mapping.yaml: record.xpath names an element twice")
     parser = record_parser()
 
     def read(octets: bytes) -> Node:

@@ -49,7 +49,10 @@ def parse(octets: bytes, names: Container[str] = ()) -> dict[str, object]:
         raise Refused("record.encoding", "", "UTF-8") from None
     except RecursionError:
         raise Refused("record.json.depth", "", _DEPTH) from None
-    except _Fraction:
+    except (
+        _Fraction,
+        msgspec.ValidationError,
+    ):  # without a type to decode into, only a number is ever invalid
         raise Refused("record.json.number", "", _NUMBER) from None
     except msgspec.DecodeError:
         raise Refused("record.json.syntax", "", _SYNTAX) from None

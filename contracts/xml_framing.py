@@ -30,6 +30,7 @@ class XmlSplitter:
         self._path = path
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
+            tag={path[0], path[-1]},  # anything else would cost Python time for every element of a record
             encoding=encoding,
             resolve_entities=False,
             no_network=True,
@@ -40,7 +41,6 @@ class XmlSplitter:
             remove_pis=True,
         )
         self._prolog: bytes | None = b""
-        self._depth = 0
         self._position = 0
         self._since_record = 0
         self._ended = False
@@ -48,10 +48,12 @@ class XmlSplitter:
     def feed(self, data: bytes) -> list[Piece]:
         """See `Splitter`."""
         pieces: list[Piece] = []
-        for start in range(0, len(data), _STRIDE):
-            if self._ended:
-                break
-            pieces += self._stride(data[start : start + _STRIDE])
+        at = 0
+        while at < len(data) and not self._ended:
+            # The prolog's limit falls between two strides, wherever the sender's chunks end.
+            end = at + (_STRIDE if self._prolog is None else _MAX_PROLOG_BYTES - len(self._prolog))
+            pieces += self._stride(data[at:end])
+            at = end
         return pieces
 
     def close(self) -> list[Piece]:
@@ -59,9 +61,13 @@ class XmlSplitter:
         if self._ended:
             return []
         try:
-            self._parser.close()
+            root = self._parser.close()
         except etree.XMLSyntaxError:
             return [self._end("record.xml.syntax", _SYNTAX)]
+        if root.tag != self._path[0] or not all(
+            _on_path(child, self._path) for child in root.iterdescendants()
+        ):
+            return [self._wrong_root()]
         return []
 
     def _stride(self, data: bytes) -> list[Piece]:
@@ -86,28 +92,20 @@ class XmlSplitter:
         return pieces + self._overflow()
 
     def _event(self, event: str, node: etree._Element) -> list[Piece]:
-        if event == "end":
-            self._depth -= 1
-            pieces = self._record(node) if self._depth == len(self._path) - 1 else []
-            if self._depth < len(self._path):
-                _forget(node)
-            return pieces
         self._prolog = None
-        on_path = self._depth >= len(self._path) or node.tag == self._path[self._depth]
-        self._depth += 1
-        if on_path:
+        if event == "start" or (node.tag == self._path[0] and node.getparent() is None):
             return []
-        return [self._end("record.xml.root", "the elements of the binding: " + "/".join(self._path))]
-
-    def _record(self, node: etree._Element) -> list[Piece]:
+        if not _on_path(node, self._path):
+            return [self._wrong_root()]
         self._position += 1
         octets = etree.tostring(node, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+        _forget(node)
         if len(octets) > self._limit:
             return [too_large(self._position, self._limit)]
         return [Piece(self._position, octets)]
 
     def _overflow(self) -> list[Piece]:
-        if self._prolog is not None and len(self._prolog) > _MAX_PROLOG_BYTES:
+        if self._prolog is not None and len(self._prolog) == _MAX_PROLOG_BYTES:
             return [
                 self._end("record.xml.root", f"the root element within the first {_MAX_PROLOG_BYTES} bytes")
             ]
@@ -116,17 +114,35 @@ class XmlSplitter:
         self._ended = True
         return [too_large(self._position + 1, self._limit, ends=True)]
 
+    def _wrong_root(self) -> Piece:
+        return self._end("record.xml.root", "only the elements " + " / ".join(self._path))
+
     def _end(self, code: str, rule: str) -> Piece:
         self._ended = True
         return refused(code, rule, self._position + 1, ends=True)
 
 
+def _on_path(node: etree._Element, path: tuple[str, ...]) -> bool:
+    """Whether `node` and everything around it, and before it, is what `path` says at its depth.
+
+    What was before it and on the path has been forgotten already, but for the latest.
+    """
+    around = [node, *node.iterancestors()][::-1]
+    return len(around) <= len(path) and all(
+        inner.tag == name and all(before.tag == name for before in inner.itersiblings(preceding=True))
+        for inner, name in zip(around, path, strict=False)
+    )
+
+
 def _forget(node: etree._Element) -> None:
     """Free what has been read, so that the document does not grow.
 
-    Only the inside of `node` and its earlier siblings: the text after it may still be growing in the parser.
+    Only the inside of `node` and what precedes it: the text after it may still be growing in the parser.
     """
     node.clear(keep_tail=True)  # type: ignore[call-arg]  # lxml-stubs is older than the argument
-    parent = node.getparent()
-    while parent is not None and node.getprevious() is not None:
-        del parent[0]
+    inner: etree._Element | None = node
+    while inner is not None:
+        parent = inner.getparent()
+        while parent is not None and inner.getprevious() is not None:
+            del parent[0]
+        inner = parent
