@@ -1,7 +1,7 @@
 """Group commit: many submissions share one signature, one transaction and one message.
 
-Take what waits and never linger: when the gateway is idle a record goes alone; while a group is on its way, what
-arrives gathers for the next one. Nothing here decides anything about a record.
+Take what waits and never linger: when the gateway is idle a record goes alone; while a group is on its way,
+what arrives gathers for the next one. Nothing here decides anything about a record.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from gateway.records import Outcomes, Part, Terms
@@ -16,7 +17,7 @@ from gateway.records import Outcomes, Part, Terms
 MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
 IN_FLIGHT = 4
-"""Groups of one agreement that are prepared or appended at a time: enough to keep every core and the log busy."""
+"""Groups of one agreement that are prepared or appended at a time: enough to keep cores and log busy."""
 PIPELINE = 8
 """Groups of one submission on their way at a time, 8 MiB of plaintext at the most."""
 
@@ -43,19 +44,40 @@ async def measured(body: AsyncIterator[bytes], digest: Digest) -> AsyncIterator[
 async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T]) -> AsyncIterator[R]:
     """Yield `work(item)` for each item, in order, with up to `PIPELINE` of them running at a time.
 
-    An error ends the iteration after the results before it were yielded; what still runs is waited for, because a
-    promise half made is made all the same.
+    A result is yielded when it is there, also while the source keeps its next item waiting. An error, the
+    source's too, ends the iteration after the results before it were yielded; what still runs is waited
+    for, because a promise half made is made all the same.
     """
-    running: deque[asyncio.Task[R]] = deque()
+    running: deque[asyncio.Future[R]] = deque()
+    coming: asyncio.Future[T] | None = None
+    failure: Exception | None = None
     try:
-        async for item in source:
-            running.append(asyncio.ensure_future(work(item)))
-            while running and (running[0].done() or len(running) >= PIPELINE):
+        try:
+            # The only item of a small submission is waited for directly: two tasks less.
+            running.append(asyncio.ensure_future(work(await anext(source))))
+        except StopAsyncIteration:
+            return
+        coming = asyncio.ensure_future(anext(source))
+        while coming is not None or running:
+            if running and (coming is None or running[0].done() or len(running) >= PIPELINE):
                 yield await running.popleft()
-        while running:
-            yield await running.popleft()
+            elif coming is not None and not coming.done():
+                either: list[asyncio.Future[T] | asyncio.Future[R]] = [coming, *islice(running, 1)]
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            elif coming is not None:
+                try:
+                    running.append(asyncio.ensure_future(work(coming.result())))
+                    coming = asyncio.ensure_future(anext(source))
+                except StopAsyncIteration:
+                    coming = None
+                except Exception as error:  # noqa: BLE001  raised below, after the results before it
+                    coming, failure = None, error
+        if failure is not None:
+            raise failure
     finally:
-        await asyncio.gather(*running, return_exceptions=True)
+        if coming is not None:
+            coming.cancel()
+        await asyncio.gather(*running, *filter(None, [coming]), return_exceptions=True)
 
 
 class Groups:
@@ -108,7 +130,9 @@ class Groups:
             self._start(terms)
 
 
-def _take(waiting: deque[tuple[Part, asyncio.Future[Outcomes]]]) -> list[tuple[Part, asyncio.Future[Outcomes]]]:
+def _take(
+    waiting: deque[tuple[Part, asyncio.Future[Outcomes]]],
+) -> list[tuple[Part, asyncio.Future[Outcomes]]]:
     """Take parts from the left while they fit into one group; the first one always does."""
     group: list[tuple[Part, asyncio.Future[Outcomes]]] = []
     records = octets = 0
