@@ -19,7 +19,7 @@ from gateway.groups import MAX_BYTES, MAX_RECORDS
 from gateway.prepare import LEGAL_ZONE
 from gateway.quotas import Quotas
 from gateway.records import Framed, Refusal, Submission, Terms
-from gateway.registry import Agreement
+from gateway.registry import Agreement, Quota
 from gateway.registry.snapshot import Snapshot
 
 RECORD_MAX_BYTES = 256 * 1024
@@ -84,19 +84,23 @@ class ByRegistry:
             raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")
         if agreement.file.origin_signature == "required" and not submission.origin.signature:
             raise Rejected("agreement.origin_signature_required", "the agreement demands an origin signature")
-        self._quotas.submission(submission.sender, snapshot.registry.agencies[submission.sender].file.quota)
+        self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
 
     def spend(self, sender: str, contract: str, records: int) -> None:
-        """See `ports.Rules.spend`: a quota is the agency's, over all its contracts."""
+        """See `ports.Rules.spend`: a quota is the agency's, over all its contracts.
+
+        Raises:
+            Rejected: `identity.unknown`; the agency was taken out of the registry in the meantime.
+        """
         del contract
-        self._quotas.records(sender, self._in_force().registry.agencies[sender].file.quota, records)
+        self._quotas.records(sender, _quota(self._in_force(), sender), records)
 
     async def frame(
         self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
     ) -> AsyncIterator[Sequence[Framed]]:
         """See `ports.Rules.frame`. A stream under way is slowed down to its sender's quota, not cut off."""
         snapshot = self._in_force()
-        quota = snapshot.registry.agencies[sender].file.quota
+        quota = _quota(snapshot, sender)
         splitter = snapshot.catalogue.binding(sender, contract).splitter(RECORD_MAX_BYTES, media_type)
         began = False
         position = 0
@@ -156,6 +160,13 @@ def _agreement(snapshot: Snapshot, sender: str, recipient: str, contract: str, a
     if agreed:
         raise Rejected("agreement.expired", "the agreement must not have ended", "contract")
     raise Rejected("agreement.missing", "an agreement must cover sender, recipient and contract", "contract")
+
+
+def _quota(snapshot: Snapshot, sender: str) -> Quota:
+    agency = snapshot.registry.agencies.get(sender)
+    if agency is None:
+        raise Rejected("identity.unknown", "the agency must still be registered")
+    return agency.file.quota
 
 
 def _freeze(snapshot: Snapshot, agreement: Agreement, at_ms: int) -> str:

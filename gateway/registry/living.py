@@ -35,11 +35,6 @@ class RegistryState:
     since_ms: int
     problems: tuple[str, ...]
 
-    @property
-    def ready(self) -> bool:
-        """Whether the gateway can work by it; a refused change is no reason not to."""
-        return True
-
 
 class Living:
     """Holds the snapshot in force; `start` watches the files from a thread of its own.
@@ -134,6 +129,9 @@ class Living:
             return False
         except Unavailable:
             return True
+        except Exception:  # the outermost loop: a watch that died would leave every later change unseen
+            self._refuse(("the change could not be read; see registry.failed in the log",))
+            log.exception("registry.failed")
         return False
 
     def _put_in_force(self, snapshot: Snapshot, before: Digests) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ class Registry:
     agencies: Mapping[str, Agency]
     agreements: tuple[Agreement, ...]
     digest: str
+    _sent: Mapping[tuple[str, str], tuple[Agreement, ...]] = field(repr=False)
 
     @classmethod
     def load(cls, folder: Path) -> Registry:
@@ -51,15 +52,12 @@ class Registry:
         hasher = hashlib.sha256(b"isnad-registry/v1\0")
         for digest in (*(each.digest for each in agencies), *(each.digest for each in agreements)):
             hasher.update(bytes.fromhex(digest))
-        return cls({agency.name: agency for agency in agencies}, tuple(agreements), hasher.hexdigest())
+        known = {agency.name: agency for agency in agencies}
+        return cls(known, tuple(agreements), hasher.hexdigest(), _by_sender(agreements))
 
     def between(self, sender: str, contract: str) -> tuple[Agreement, ...]:
         """Return the agreements, of any time, under which `sender` sends `contract`."""
-        return tuple(
-            agreement
-            for agreement in self.agreements
-            if agreement.file.sender == sender and agreement.file.contract == contract
-        )
+        return self._sent.get((sender, contract), ())
 
     def issuers_pem(self) -> str:
         """Return the certificates of all authorities that agencies' certificates may come from."""
@@ -90,6 +88,14 @@ def _each(folder: Path, kind: str, load: Callable[[Path, str], T], problems: lis
         except Invalid as error:
             problems += error.problems
     return loaded
+
+
+def _by_sender(agreements: Sequence[Agreement]) -> dict[tuple[str, str], tuple[Agreement, ...]]:
+    sent: dict[tuple[str, str], tuple[Agreement, ...]] = {}
+    for agreement in agreements:
+        key = agreement.file.sender, agreement.file.contract
+        sent[key] = (*sent.get(key, ()), agreement)
+    return sent
 
 
 def _path(agency: Agency) -> str:

@@ -16,8 +16,11 @@ class Lane:
     def __init__(self):
         self.events = []
         self.out_of_order = False
+        self.fails = False
 
     def __call__(self, events):
+        if self.fails:
+            raise ZeroDivisionError
         if self.out_of_order:
             raise Unavailable("unavailable.store")
         self.events += events
@@ -134,6 +137,17 @@ def test_a_change_that_cannot_be_logged_waits_until_it_can(config, lane, living)
     lane.out_of_order = False
     until(lambda: living.current is not before)
     assert lane.names() == [("agency.changed", "moh")]
+
+
+def test_the_watch_outlives_what_nobody_foresaw(config, lane, living):
+    lane.fails = True
+    living.start()
+    config.agency("moh", revoked=["3" * 64])
+    until(lambda: living.state().problems)
+    lane.fails = False
+    config.agency("moh", revoked=["4" * 64])
+    until(lambda: not living.state().problems)
+    assert living.current.registry.agencies["moh"].file.revoked == ("4" * 64,)
 
 
 def test_reloading_by_hand_says_what_is_wrong(config, living):

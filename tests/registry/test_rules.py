@@ -222,6 +222,20 @@ def test_records_beyond_the_burst_are_put_off_until_the_bucket_has_filled(world)
     world.rules.spend("moh", "death.v1", 1)
 
 
+def test_an_agency_that_is_taken_out_of_the_registry_can_send_no_further_group(world):
+    world.rules.spend("moh", "death.v1", 1)
+    for name in (
+        "agencies/moh.yaml",
+        "agreements/moh-nea-death.v1.yaml",
+        "agreements/nea-moh-disposition.v1.yaml",
+    ):
+        (world.config.folder / name).unlink()
+    world.living.reload()
+    with pytest.raises(Rejected) as caught:
+        world.rules.spend("moh", "death.v1", 1)
+    assert caught.value.code == "identity.unknown"
+
+
 def test_a_bucket_never_holds_more_than_the_burst(world):
     world.now_s += 1_000_000
     world.rules.spend("moh", "death.v1", 1000)
