@@ -1,0 +1,78 @@
+"""The outbox: messages that are in the log and not yet in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.log.committer import Committer
+from gateway.log.reading import Readers
+from gateway.log.store import translated
+from gateway.ports import Outgoing
+from gateway.records import Event, Message
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How many messages wait, how many of them the freeze holds, their octets, and since when (Unix ms).
+
+    `oldest_ms` is that of the oldest message that may go, or 0 when none waits.
+    """
+
+    messages: int
+    held: int
+    octets: int
+    oldest_ms: int
+
+
+class StoreOutbox:
+    """Implements `ports.Outbox`. Reads for itself, and has the log's writer do the writing."""
+
+    def __init__(self, path: Path, committer: Committer) -> None:
+        self._readers = Readers(path)
+        self._committer = committer
+
+    def waiting(self, limit: int) -> Sequence[Outgoing]:
+        """See `ports.Outbox.waiting`. Messages held by the freeze wait for `Committer.release`.
+
+        Raises:
+            Unavailable: `unavailable.store`.
+        """
+        query = (
+            "SELECT seq, lane, recipient, contract, batch, first, count, body FROM outbox"
+            " WHERE hold = 0 ORDER BY seq LIMIT ?"
+        )
+        with translated():
+            rows = self._readers.db().execute(query, (limit,)).fetchall()
+        return [
+            Outgoing(seq, Message(batch, f"{recipient}.{contract}", body), recipient, lane, first, count)
+            for seq, lane, recipient, contract, batch, first, count, body in rows
+        ]
+
+    def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
+        """See `ports.Outbox.sent`.
+
+        Raises:
+            ValueError: an event that no lane can hold.
+            Unavailable: `unavailable.store`; nothing was changed.
+        """
+        self._committer.sent(outgoing, events)
+
+    def state(self) -> OutboxState:
+        """Return what an operator should know.
+
+        Raises:
+            Unavailable: `unavailable.store`.
+        """
+        counts = "SELECT count(*), coalesce(sum(hold), 0), coalesce(sum(bytes), 0) FROM outbox"
+        oldest = "SELECT time_ms FROM outbox WHERE hold = 0 ORDER BY seq LIMIT 1"
+        with translated():
+            db = self._readers.db()
+            messages, held, octets = db.execute(counts).fetchone()
+            (oldest_ms,) = db.execute(oldest).fetchone() or (0,)
+        return OutboxState(messages, held, octets, oldest_ms)
+
+    def close(self) -> None:
+        """Close the store; nothing may be reading."""
+        self._readers.close()

@@ -1,0 +1,78 @@
+"""Proofs from what the store holds: an entry's place in its lane, against the latest checkpoint."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from crypto.merkle import inclusion_proof
+from crypto.proof import format_proof
+from crypto.receipt import Receipt
+from gateway.log.lane import tile_reader
+from gateway.log.store import located, place_of
+from gateway.log.tiles import Tiles
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A lane by number and name."""
+
+    number: int
+    name: str
+
+
+def lane_named(db: sqlite3.Connection, name: str) -> Place:
+    """Return a lane.
+
+    Raises:
+        LookupError: there is none of this name.
+    """
+    row = db.execute("SELECT id FROM lane WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise LookupError("no such lane")
+    return Place(row[0], name)
+
+
+def lane_numbered(db: sqlite3.Connection, number: int) -> Place:
+    """Return the lane of a number that stands in the store."""
+    (name,) = db.execute("SELECT name FROM lane WHERE id = ?", (number,)).fetchone()
+    return Place(number, name)
+
+
+def latest(db: sqlite3.Connection, lane: Place) -> tuple[int, str]:
+    """Return the size and the signed note of the lane's latest checkpoint."""
+    query = "SELECT place, note FROM checkpoint WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1"
+    place, note = db.execute(query, (place_of(lane.number, 0), place_of(lane.number + 1, 0) - 1)).fetchone()
+    return located(place)[1], note
+
+
+def entry_at(db: sqlite3.Connection, lane: Place, index: int) -> bytes | None:
+    """Return the octets of an entry."""
+    row = db.execute("SELECT octets FROM entry WHERE place = ?", (place_of(lane.number, index),)).fetchone()
+    return None if row is None else row[0]
+
+
+def proof_at(db: sqlite3.Connection, lane: Place, index: int) -> str:
+    """Return the C2SP tlog-proof of an entry against the lane's latest checkpoint.
+
+    Raises:
+        ValueError: the lane has no entry at this index.
+    """
+    size, note = latest(db, lane)
+    return format_proof(
+        index, inclusion_proof(index, size, Tiles(tile_reader(db, lane.number)).subtree), note
+    )
+
+
+def receipt_at(
+    db: sqlite3.Connection, lane: Place, index: int, record_id: str = "", salt: bytes = b""
+) -> Receipt:
+    """Return the receipt of an entry that the lane has.
+
+    Raises:
+        ValueError: the lane has no entry at this index.
+    """
+    entry = entry_at(db, lane, index)
+    if entry is None:
+        raise ValueError("the lane has no entry at this index")
+    return Receipt(record_id, lane.name, index, salt, proof_at(db, lane, index), entry)

@@ -1,0 +1,59 @@
+"""What is asked of the log's writer, each with the future that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from crypto.receipt import Receipt
+from gateway.log.round import Noted
+from gateway.log.store import Row
+from gateway.records import Batch, Known, SealedBatch
+
+
+@dataclass(slots=True, eq=False)
+class Append:
+    """Append a batch and put its message into the outbox."""
+
+    batch: Batch
+    future: Future[SealedBatch | Known] = field(default_factory=Future)
+
+
+@dataclass(slots=True, eq=False)
+class Note:
+    """Append events."""
+
+    noted: Sequence[Noted]
+    future: Future[Sequence[Receipt]] = field(default_factory=Future)
+
+
+@dataclass(slots=True, eq=False)
+class Release:
+    """Let the oldest held batches go; `before_ms` as in `Committer.release`."""
+
+    before_ms: int
+    future: Future[int] = field(default_factory=Future)
+
+
+@dataclass(slots=True, eq=False)
+class Close:
+    """Mark a submission as received to its end; `row` is one of the table `submission`."""
+
+    row: Row
+    future: Future[None] = field(default_factory=Future)
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """Take messages out of the outbox, and keep events; `spooled` are rows of the table `spool`."""
+
+    seqs: Sequence[int]
+    spooled: Sequence[Row]
+    future: Future[None] = field(default_factory=Future)
+
+
+Signed = Append | Note | Release
+"""Requests that append to a lane, and so need its checkpoint signed."""
+Plain = Close | Sent
+"""Requests that are done even while nothing can be signed."""

@@ -1,0 +1,174 @@
+"""Rounds of the log, one after the other: plan, sign, write, answer."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from crypto.keys import CheckpointSigner
+from crypto.receipt import BatchReceipt
+from gateway import metrics
+from gateway.errors import Unavailable
+from gateway.log.proofs import lane_named, receipt_at
+from gateway.log.requests import Append, Note, Release, Signed
+from gateway.log.round import Noted, Round, Sealed, State, Where
+from gateway.log.spool import spooled
+from gateway.log.tags import Tags
+from gateway.log.writing import Stale, write
+from gateway.records import Event, Known, SealedBatch
+
+ATTEMPTS = 5
+RELEASE_MAX = 256
+"""Held batches let go in one round."""
+_NUMBER_OF_LANES = "SELECT id, name FROM lane"
+
+Answer = Callable[[], None]
+"""Answers a request of a round that is durable."""
+_AnswerWith = Callable[[Mapping[Where, str]], None]
+log = structlog.get_logger()
+
+
+class Rounds:
+    """Does rounds on one connection to the store, and remembers the store's edge between them."""
+
+    def __init__(
+        self, db: sqlite3.Connection, signer: CheckpointSigner, *, origin: str, outbox_max_bytes: int
+    ) -> None:
+        self._db = db
+        self._signer = signer
+        self._origin = origin
+        self._outbox_max_bytes = outbox_max_bytes
+        self._state: State | None = None
+
+    def do(self, requests: Sequence[Signed], *, with_spool: bool) -> list[Answer]:
+        """Write one round and return how its requests are answered; if this raises, nothing was written.
+
+        Raises:
+            KeysUnavailable: the checkpoints cannot be signed now.
+            Unavailable, sqlite3.Error: the store cannot take it now.
+            Exception: whatever a request that should not exist makes of it.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return self._once(requests, with_spool=with_spool)
+            except Stale:
+                continue
+        raise Unavailable("unavailable.store", "another process keeps writing to the store")
+
+    def measure_outbox(self) -> None:
+        """Count the outbox again, after messages were taken out."""
+        if self._state is not None:
+            self._state.outbox_bytes = _measured_outbox(self._db)
+
+    def _once(self, requests: Sequence[Signed], *, with_spool: bool) -> list[Answer]:
+        state = self._state or _load(self._db)
+        round_ = Round(self._db, state, self._origin, state.number + 1, max(_now_ms(), state.time_ms))
+
+        # 1. Plan. Batches come first, for each must be the end of its lane's tree at its own checkpoint.
+        answers = [self._append(round_, one) for one in requests if isinstance(one, Append)]
+        waiting = spooled(self._db) if with_spool else {}
+        held = {one: _held(self._db, one.before_ms) for one in requests if isinstance(one, Release)}
+        notes_asked = [one for one in requests if isinstance(one, Note)]
+        released = {seq: noted for rows in held.values() for seq, noted in rows.items()}
+        asked = [noted for one in notes_asked for noted in one.noted]
+        wheres = round_.note([*asked, *round_.disposed, *released.values(), *waiting.values()])
+        checkpoints = round_.finish()
+
+        # 2. Sign. The store is not locked meanwhile: others may leave events in the spool.
+        signed = self._signer.sign(checkpoints, round_.time_ms // 1000) if checkpoints else []
+        notes = dict(zip(round_.checkpoints, signed, strict=True))
+
+        # 3. Write. Should this fail, it is not certain what the disk holds: the state is read again.
+        if checkpoints or round_.batches or waiting or released:
+            turn = state.tags.turn(round_.postings)
+            self._state = None
+            added = write(round_, notes, turn, spooled=list(waiting), released=list(released))
+            state.tags.keep(round_.number, turn)
+            for lane in round_.lanes.values():
+                if lane.number not in state.names:
+                    log.info("lane.opened", lane=lane.name)
+            self._state = replace(
+                state,
+                number=round_.number,
+                time_ms=round_.time_ms,
+                lanes={**state.lanes, **round_.lanes},
+                names={**state.names, **{lane.number: name for name, lane in round_.lanes.items()}},
+                outbox_bytes=state.outbox_bytes + added,
+            )
+        else:
+            self._state = state
+
+        # 4. Answer, once the caller sees fit. Only now is anything promised.
+        return [
+            *(partial(answer, notes) for answer in answers),
+            *self._answers_to(notes_asked, wheres),
+            *(partial(one.future.set_result, len(rows)) for one, rows in held.items()),
+        ]
+
+    def _append(self, round_: Round, request: Append) -> _AnswerWith:
+        """Plan a batch; return how it is answered."""
+        batch, future = request.batch, request.future
+        known = round_.known(batch)
+        if known:
+            return lambda _: future.set_result(Known(known))
+        planned = sum(len(sealed.draft.records) for sealed in round_.sealed)
+        if batch.draft is not None and round_.state.outbox_bytes + planned >= self._outbox_max_bytes:
+            full = Unavailable(
+                "unavailable.outbox_full", "the queue has to take messages before more are accepted"
+            )
+            return lambda _: future.set_exception(full)
+        sealed = round_.append(batch)
+        if sealed is None:
+            return lambda _: future.set_result(SealedBatch(batch, None))
+        metrics.BATCH_RECORDS.observe(len(batch.kept))
+        return lambda notes: future.set_result(SealedBatch(batch, _receipt(sealed, notes)))
+
+    def _answers_to(self, requests: Sequence[Note], wheres: Sequence[Where]) -> Iterator[Answer]:
+        """Return how requests are answered whose events stand at these places, one after the other."""
+        done = 0
+        for request in requests:
+            yield partial(self._answer_note, request, wheres[done : done + len(request.noted)])
+            done += len(request.noted)
+
+    def _answer_note(self, request: Note, wheres: Sequence[Where]) -> None:
+        receipts = []
+        for (name, index), noted in zip(wheres, request.noted, strict=True):
+            lane = lane_named(self._db, name)
+            receipts.append(receipt_at(self._db, lane, index, noted.event.record_id))
+        request.future.set_result(receipts)
+
+
+def _receipt(sealed: Sealed, notes: Mapping[Where, str]) -> BatchReceipt:
+    return BatchReceipt(sealed.terms.lane, sealed.frontier, sealed.draft.leaves, notes[sealed.checkpoint])
+
+
+def _load(db: sqlite3.Connection) -> State:
+    """Read what the writer has to remember."""
+    (number,) = db.execute("SELECT number FROM round").fetchone()
+    (time_ms,) = db.execute("SELECT coalesce(max(time_ms), 0) FROM checkpoint").fetchone()
+    names = dict(db.execute(_NUMBER_OF_LANES).fetchall())
+    return State(number, time_ms, {}, names, Tags(db), _measured_outbox(db))
+
+
+def _measured_outbox(db: sqlite3.Connection) -> int:
+    (octets,) = db.execute("SELECT coalesce(sum(bytes), 0) FROM outbox").fetchone()
+    return int(octets)
+
+
+def _held(db: sqlite3.Connection, before_ms: int) -> dict[int, Noted]:
+    """Return the oldest held batches, by their number in the outbox, with the event that lets each go."""
+    query = "SELECT seq, lane, first, count FROM outbox WHERE hold = 1 AND time_ms < ? ORDER BY seq LIMIT ?"
+    now_ms = _now_ms()
+    return {
+        seq: Noted(Event(lane, "record.released", (), first=first, count=count), now_ms)
+        for seq, lane, first, count in db.execute(query, (before_ms, RELEASE_MAX))
+    }
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
