@@ -206,7 +206,9 @@ class Queue(Protocol):
             Unavailable: `unavailable.queue`; any of them may have been queued, so publish all of them again.
         """
 
-    def consume(self, queues: Sequence[str], prefetch: int) -> AbstractContextManager[Iterator[Delivery | None]]:
+    def consume(
+        self, queues: Sequence[str], prefetch: int
+    ) -> AbstractContextManager[Iterator[Delivery | None]]:
         """Yield deliveries from these queues as they come; None when nothing came for about a second.
 
         Unsettled deliveries return to the queue when the context ends or the process dies.
@@ -220,13 +222,7 @@ class Queue(Protocol):
 
 
 class Ledger(Protocol):
-    """What a recipient durably remembers: the checkpoints it has seen and the records it has been handed."""
-
-    def root_of(self, lane: str, size: int) -> bytes | None:
-        """Return the root remembered for a lane at a size."""
-
-    def remember(self, lane: str, roots: Mapping[int, bytes]) -> None:
-        """Remember roots by tree size."""
+    """What a recipient durably remembers of the records it has been handed."""
 
     def unhandled(self, record_ids: Sequence[str]) -> frozenset[str]:
         """Return those of the ids that were not yet marked as handled."""
@@ -275,5 +271,3 @@ class Identities(Protocol):
         Raises:
             Rejected: `identity.*`.
         """
-
-

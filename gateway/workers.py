@@ -33,11 +33,12 @@ class Workers:
         count: how many processes, at least 1.
     """
 
-    def __init__(self, folder: Path, profile: str, count: int) -> None:
+    def __init__(self, folder: Path, profile: contracts.Profile, count: int) -> None:
         self._folder = folder
         self._profile = profile
         self._count = count
         self._pool = self._start()
+        self._pool.submit(os.getpid)  # so that the first submission does not wait for a process to start
 
     async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
         """Prepare the records of `parts` in whichever process is free; see `ports.Prepare`."""
@@ -67,10 +68,10 @@ class Workers:
 
 
 _loaded: dict[str, contracts.Catalogue] = {}
-_source: tuple[Path, str]
+_source: tuple[Path, contracts.Profile]
 
 
-def _begin(folder: Path, profile: str) -> None:
+def _begin(folder: Path, profile: contracts.Profile) -> None:
     """Prepare a new process: contracts in memory, deaf to Ctrl-C, and gone as soon as its parent is."""
     global _source  # noqa: PLW0603  a worker process has one catalogue, as it has one interpreter
     _source = (folder, profile)

@@ -100,6 +100,26 @@ class TransitSigner:
                 key.versions = {}
 
 
+class TransitLogKeys:
+    """The public log keys of a gateway, for a process that verifies and may not sign."""
+
+    def __init__(self, bao: OpenBao, suite: Suite) -> None:
+        self._bao = bao
+        self._suite = suite
+
+    def public_keys(self) -> LogPublicKeys:
+        """Return every key version that verifies now.
+
+        Raises:
+            KeysUnavailable: they cannot be read now.
+        """
+        hybrid = self._suite is Suite.HYBRID
+        return LogPublicKeys(
+            tuple(transit_public_keys(self._bao, ED25519_KEY).values()),
+            tuple(transit_public_keys(self._bao, MLDSA44_KEY).values()) if hybrid else (),
+        )
+
+
 def transit_public_keys(bao: OpenBao, name: str) -> dict[int, bytes]:
     """Return the raw public keys of a transit key by version, oldest first, without the retired ones."""
     versions = bao.call("GET", f"transit/keys/{checked_name(name)}", answer=Answer[_KeyVersions]).data.keys

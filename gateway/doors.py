@@ -1,4 +1,4 @@
-"""What the REST adapter asks of the gateway beside `gateway.ports`. Each docstring is a promise."""
+"""What adapters ask of the gateway beside `gateway.ports`. Each docstring is a promise."""
 
 from __future__ import annotations
 

@@ -1,0 +1,140 @@
+"""`isnad deliver`: opens what is for agencies that the gateway serves and hands it over. It opens and cannot sign."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import structlog
+
+from crypto.openbao import Seeds, Session
+from crypto.openbao.signer import TransitLogKeys
+from crypto.pki import GatewayTls
+from gateway.app.board import Board, Look
+from gateway.app.couriers import Couriers
+from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
+from gateway.app.parts import adapters, client_issuers, logged_in, queue_of, rest_config
+from gateway.app.process import every, told_to_stop
+from gateway.identities import Certificates
+from gateway.ledger import LedgerFile
+from gateway.log.spool import StoreSpool
+from gateway.mailbox import Mailbox
+from gateway.opening import BatchOpener, Reader
+from gateway.ports import Outbound
+from gateway.records import Handed, Message
+from gateway.registry import Agency
+from gateway.registry.agency import ByEndpoint
+from gateway.registry.living import Living
+from gateway.registry.snapshot import Snapshot, Sources
+from gateway.settings import Settings
+
+log = structlog.get_logger()
+
+
+async def deliver(folder: Path) -> None:
+    """Run until told to stop; what is being handed over is finished first.
+
+    Raises:
+        contracts.errors.Invalid: the configuration has problems.
+        Unavailable: keys, store or queue cannot be had at the start.
+    """
+    settings = Settings.load(folder)
+    beside = Path(settings.store.path).parent
+    stop = told_to_stop()
+    with ExitStack() as stack:
+        session = stack.enter_context(logged_in(settings, settings.keys.deliver))
+        sources = Sources(folder, Path(settings.contracts) if settings.contracts else None, settings.profile)
+        living = Living(sources, lambda events: None)  # the intake process logs what changes
+        living.start()
+        stack.callback(living.stop)
+        spool = stack.enter_context(closing(StoreSpool(Path(settings.store.path))))
+        ledger = stack.enter_context(closing(LedgerFile(beside / "deliver-ledger.db")))
+        opener = _Opener(settings, living, session, ledger)
+        mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
+        queue = stack.enter_context(queue_of(settings.queue))
+        tls = GatewayTls(session, settings.keys.certificate_role, settings.deliver.listen.server_names)
+        rest = adapters(living.current)["rest"]
+        couriers = Couriers(queue, opener, ledger, spool, mailbox, partial(_outbound, rest, tls))
+        board = Board(
+            [
+                Look("keys", partial(keys_word, session), needed=True),
+                Look("queue", couriers.word, needed=False),
+            ]
+        )
+        context = tls.server_context(client_issuers(living.current))
+        listener = rest.inbox(
+            rest_config(rest, settings, settings.deliver),
+            mailbox,
+            Certificates(lambda: living.current),
+            board,
+            context,
+        )
+        metrics = settings.deliver.metrics
+        operations = rest.operations(rest.Config(host=metrics.host, port=metrics.port), board)
+        await listener.start()
+        await operations.start()
+
+        def housekeeping() -> None:
+            tls.renew_if_due(datetime.now(UTC))
+            context.load_verify_locations(cadata=client_issuers(living.current))
+
+        log.info("delivery.started", port=listener.port)
+        chores = [
+            asyncio.create_task(every(LOOK_S, board.look, stop)),
+            asyncio.create_task(every(LOOK_S, lambda: couriers.serve(living.current), stop)),
+            asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
+        ]
+        await stop.wait()
+        await listener.stop()
+        await operations.stop()
+        await asyncio.gather(*chores)
+        await asyncio.to_thread(couriers.stop)
+        log.info("delivery.stopped")
+
+
+class _Opener:
+    """Opens for the agencies of the snapshot in force (`ports.Opener`)."""
+
+    def __init__(self, settings: Settings, living: Living, session: Session, ledger: LedgerFile) -> None:
+        self._settings = settings
+        self._living = living
+        self._seeds = Seeds(session, "delivery")
+        self._log_keys = TransitLogKeys(session, settings.suite)
+        self._ledger = ledger
+        self._of = living.current
+        self._opener = self._made()
+
+    def open(self, message: Message) -> Sequence[Handed]:
+        """See `ports.Opener.open`."""
+        if self._living.current is not self._of:
+            self._of = self._living.current
+            self._opener = self._made()
+        return self._opener.open(message)
+
+    def _made(self) -> BatchOpener:
+        return BatchOpener(_reader(self._settings, self._of), self._seeds, self._log_keys, self._ledger)
+
+
+def _reader(settings: Settings, snapshot: Snapshot) -> Reader:
+    agencies = snapshot.registry.agencies
+    return Reader(
+        kids={name: agency.file.recipient_keys for name, agency in agencies.items()},
+        lanes={name: name for name in agencies},
+        origin=settings.origin,
+        suites=frozenset({settings.suite}),
+    )
+
+
+def _outbound(rest: ModuleType, tls: GatewayTls, agency: Agency) -> Outbound:
+    """Return the way to an agency's endpoint."""
+    delivery = agency.file.delivery
+    if not isinstance(delivery, ByEndpoint):
+        raise TypeError("only an agency with an endpoint is delivered to")
+    endpoint = rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
+    outbound: Outbound = rest.outbound(endpoint, tls.client_context(agency.server_ca_pem))
+    return outbound

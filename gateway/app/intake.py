@@ -1,0 +1,231 @@
+"""`isnad serve`: takes records in, keeps the log and relays to the queue. It signs and cannot open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from contracts.folder import SHIPPED
+from crypto.hpke import Suite
+from crypto.origin import OriginKey
+from crypto.openbao import Session, TransitSigner
+from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
+from crypto.openbao.prepare import show
+from crypto.pki import GatewayTls
+from gateway import exchange, metrics
+from gateway.app.board import OK, Board, Look
+from gateway.app.parts import adapters, client_issuers, logged_in, queue_of, rest_config
+from gateway.app.process import every, told_to_stop
+from gateway.doors import Gateway
+from gateway.groups import Groups
+from gateway.identities import Certificates
+from gateway.log.committer import Committer
+from gateway.log.history import INTRODUCED, introduced_keys, logged_digests
+from gateway.log.outbox import StoreOutbox
+from gateway.log.reading import StoreRecords
+from gateway.log.spool import StoreSpool
+from gateway.prepare import LEGAL_ZONE
+from gateway.publishing import Publishing
+from gateway.queue.relay import Relay
+from gateway.quotas import Quotas
+from gateway.records import GATEWAY, Event, Outcomes, Submission
+from gateway.registry.living import Living
+from gateway.registry.snapshot import Sources
+from gateway.replays import StoredReplays
+from gateway.rules import ByRegistry, Keys
+from gateway.settings import Settings
+from gateway.signatures import OriginSignatures
+from gateway.workers import Workers
+
+LOOK_S = 2.0
+HOUSEKEEPING_S = 30.0
+
+log = structlog.get_logger()
+
+
+async def serve(folder: Path) -> None:
+    """Run until told to stop; then finish what was begun and take nothing more.
+
+    Raises:
+        contracts.errors.Invalid: the configuration has problems.
+        Unavailable: keys, store or queue cannot be had at the start.
+    """
+    settings = Settings.load(folder)
+    store = Path(settings.store.path)
+    store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stop = told_to_stop()
+    with ExitStack() as stack:
+        # Keys, and the log that they sign.
+        session = stack.enter_context(logged_in(settings, settings.keys.intake))
+        keys = Keys(Recipients(session), LanePseudonyms(session), LanePromises(session))
+        committer = stack.enter_context(_log(settings, session))
+        records = stack.enter_context(closing(StoreRecords(store, keys.promises)))
+        spool = stack.enter_context(closing(StoreSpool(store)))
+        # What is in force, and what it decides.
+        sources = Sources(folder, Path(settings.contracts) if settings.contracts else None, settings.profile)
+        living = Living(sources, spool.leave, logged=logged_digests(store))
+        living.start()
+        stack.callback(living.stop)
+        rules = ByRegistry(lambda: living.current, keys, Quotas(time.monotonic), settings.suite)
+        identities = Certificates(lambda: living.current)
+        # The way in.
+        workers = Workers(
+            Path(settings.contracts) if settings.contracts else SHIPPED,
+            settings.profile,
+            settings.workers or os.cpu_count() or 1,
+        )
+        stack.enter_context(closing(workers))
+        groups = Groups(partial(exchange.promise, prepare=workers, log=committer))
+        # The way on.
+        queue = stack.enter_context(queue_of(settings.queue))
+        outbox = stack.enter_context(closing(StoreOutbox(store, committer)))
+        relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
+        relay.start()
+
+        board = Board(
+            [
+                Look("keys", partial(keys_word, session), needed=True),
+                Look("store", partial(_store_word, outbox, settings.store.outbox_max_bytes), needed=True),
+                Look("queue", partial(_queue_word, relay), needed=False),
+                Look("registry", partial(_registry_word, living), needed=False),
+            ]
+        )
+
+        def accept(submission: Submission) -> AsyncGenerator[Outcomes, None]:
+            return exchange.accept(submission, rules=rules, keep=groups.keep, log=committer)
+
+        gateway = Gateway(
+            accept=accept,
+            identities=identities,
+            records=records,
+            note=committer.note,
+            signatures=OriginSignatures(partial(_origin_keys, living)),
+            replays=StoredReplays(records, keys.promises),
+            published=Publishing(lambda: living.current),
+            health=board,
+        )
+        tls = GatewayTls(session, settings.keys.certificate_role, settings.serve.listen.server_names)
+        context = tls.server_context(client_issuers(living.current))
+        rest = adapters(living.current)["rest"]
+        listener = rest.inbound(rest_config(rest, settings, settings.serve), gateway, context)
+        operations = rest.operations(
+            rest.Config(host=settings.serve.metrics.host, port=settings.serve.metrics.port), board
+        )
+        await listener.start()
+        await operations.start()
+
+        def housekeeping() -> None:
+            """Renew what runs out, trust who was added, introduce new keys, let go what the freeze no longer holds."""
+            tls.renew_if_due(datetime.now(UTC))
+            metrics.CERTIFICATE_EXPIRY.set(tls.credential.not_after.timestamp())
+            context.load_verify_locations(cadata=client_issuers(living.current))
+
+        def slow_housekeeping() -> None:
+            _introduce_keys(store, settings, session, spool)
+            rules.warm(time.time_ns() // 1_000_000)
+            _release(living, committer)
+
+        log.info("gateway.started", port=listener.port)
+        chores = [
+            asyncio.create_task(every(LOOK_S, board.look, stop)),
+            asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
+            asyncio.create_task(every(HOUSEKEEPING_S, slow_housekeeping, stop)),
+        ]
+        await stop.wait()
+        # Take nothing more, finish what was begun, then let go in the reverse order of the above.
+        await listener.stop()
+        await operations.stop()
+        await groups.drain()
+        await asyncio.gather(*chores)
+        await asyncio.to_thread(relay.stop, float(settings.stop_grace_s))
+        log.info("gateway.stopped")
+
+
+@contextmanager
+def _log(settings: Settings, session: Session) -> Iterator[Committer]:
+    hybrid = settings.suite is Suite.HYBRID
+    with closing(TransitSigner(session) if hybrid else TransitSigner(session, mldsa44=None)) as signer:
+        store = settings.store
+        with closing(
+            Committer(
+                Path(store.path), signer, origin=settings.origin, outbox_max_bytes=store.outbox_max_bytes
+            )
+        ) as committer:
+            yield committer
+
+
+def _reads_queue(living: Living, recipient: str) -> bool:
+    agency = living.current.registry.agencies.get(recipient)
+    return agency is not None and agency.file.delivery.mode == "queue"
+
+
+def _origin_keys(living: Living, agency: str) -> Mapping[str, OriginKey]:
+    return living.current.registry.agencies[agency].origin_keys
+
+
+def _introduce_keys(store: Path, settings: Settings, session: Session, spool: StoreSpool) -> None:
+    """Have the gateway's lane name every log key that verifies, before or soon after it signs."""
+    known = introduced_keys(store)
+    spool.leave(
+        [
+            Event(
+                GATEWAY,
+                INTRODUCED,
+                (
+                    ("name", key.name),
+                    ("version", key.version),
+                    ("key_id", key.key_id),
+                    ("public", b64encode(key.public).decode()),
+                ),
+            )
+            for key in show(session, settings.suite)
+            if key.key_id not in known
+        ]
+    )
+
+
+def _release(living: Living, committer: Committer) -> None:
+    today = datetime.now(LEGAL_ZONE).date()
+    if living.current.calendar.freeze("hold", today) == "pass":
+        while committer.release(time.time_ns() // 1_000_000):
+            pass
+
+
+def keys_word(session: Session) -> str:
+    """Return `ok`, or what is wrong with the key server or the login to it."""
+    health = session.health()
+    metrics.KEYS_READY.set(health.ready)
+    metrics.KEYS_LOGIN_SECONDS.set(health.token_s)
+    if not health.reachable:
+        return "unreachable"
+    if health.sealed:
+        return "sealed"
+    return OK if health.ready else "logged out: admit the process again"
+
+
+def _store_word(outbox: StoreOutbox, max_bytes: int) -> str:
+    state = outbox.state()
+    metrics.OUTBOX_MESSAGES.set(state.messages)
+    metrics.OUTBOX_BYTES.set(state.octets)
+    metrics.RELAY_LAG_SECONDS.set(max(0.0, time.time() - state.oldest_ms / 1000) if state.oldest_ms else 0.0)
+    return OK if state.octets < max_bytes else "outbox full"
+
+
+def _queue_word(relay: Relay) -> str:
+    state = relay.state
+    metrics.QUEUE_UP.set(not state.problem)
+    return state.problem or OK
+
+
+def _registry_word(living: Living) -> str:
+    problems = living.state().problems
+    return OK if not problems else f"a change is refused: {problems[0]}"

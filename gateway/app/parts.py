@@ -1,0 +1,91 @@
+"""What both processes are put together from."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from crypto.errors import KeysUnavailable
+from crypto.openbao import Connection, Session, wrapping_token
+from gateway.configuration import CRL_MAX_BYTES, read
+from gateway.errors import Unavailable
+from gateway.queue.amqp import Broker
+from gateway.queue.local import LocalQueue
+from gateway.queue.rabbitmq import RabbitMQ as RabbitMQQueue
+from gateway.registry.snapshot import ADAPTERS, Snapshot
+from gateway.settings import EmbeddedQueue, Process, RabbitMQ, Serving, Settings, secret
+
+
+@contextmanager
+def logged_in(settings: Settings, process: Process) -> Iterator[Session]:
+    """Log in to the key server with the process's one-use token, and stay so.
+
+    Raises:
+        Unavailable: `unavailable.keys` or `unavailable.secret`.
+    """
+    keys = settings.keys
+    with closing(Connection(keys.address, pem(keys.ca_file), timeout_s=keys.timeout_s)) as connection:
+        session = Session(connection, process.role, process.role_id)
+        try:
+            session.log_in(wrapping_token(process.wrapping_token))
+        except KeysUnavailable as error:
+            raise Unavailable("unavailable.keys", str(error)) from error
+        with session.staying():
+            yield session
+
+
+@contextmanager
+def queue_of(settings: EmbeddedQueue | RabbitMQ) -> Iterator[LocalQueue | RabbitMQQueue]:
+    """Open the queue that the settings name."""
+    queue: LocalQueue | RabbitMQQueue
+    if isinstance(settings, EmbeddedQueue):
+        queue = LocalQueue(Path(settings.path))
+    else:
+        tls = ssl.create_default_context(cafile=settings.ca_file)
+        password = secret(settings.password)
+        queue = RabbitMQQueue(
+            Broker(settings.host, settings.port, tls, settings.user, password, settings.virtual_host)
+        )
+    with closing(queue):
+        yield queue
+
+
+def adapters(snapshot: Snapshot) -> dict[str, ModuleType]:
+    """Load the adapters that the registry names, and no others."""
+    named = {agency.file.adapter for agency in snapshot.registry.agencies.values()}
+    return {found.name: found.load() for found in entry_points(group=ADAPTERS) if found.name in named}
+
+
+def client_issuers(snapshot: Snapshot) -> str:
+    """Return the certificates (PEM) of every authority that some agency's certificates come from."""
+    ways = [way for agency in snapshot.registry.agencies.values() for way in agency.ways_in]
+    return "\n".join(dict.fromkeys(way.issuers_pem for way in ways))
+
+
+def pem(path: str) -> str:
+    """Return the text of a certificate file that the settings name."""
+    file = Path(path)
+    return read(file.parent, file.name, CRL_MAX_BYTES).decode("ascii", "replace")
+
+
+def rest_config(rest: ModuleType, settings: Settings, serving: Serving) -> Any:
+    """Return the REST adapter's own configuration, as the gateway's settings have it."""
+    limits = settings.limits
+    return rest.Config(
+        host=serving.listen.host,
+        port=serving.listen.port,
+        grace_s=float(settings.stop_grace_s),
+        limits=rest.Limits(
+            max_connections=limits.connections,
+            max_header_bytes=limits.header_bytes,
+            header_timeout_s=float(limits.header_timeout_s),
+            idle_timeout_s=float(limits.idle_timeout_s),
+            min_bytes_per_s=limits.body_min_bytes_per_s,
+            max_signed_body_bytes=limits.signed_body_bytes,
+        ),
+    )

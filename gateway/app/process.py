@@ -1,0 +1,41 @@
+"""What every process does beside its work: hears that it is to stop, and looks after itself every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from gateway.errors import IsnadError
+
+log = structlog.get_logger()
+
+
+def told_to_stop() -> asyncio.Event:
+    """Return what is set when the process is told to stop (SIGTERM, SIGINT)."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def every(
+    seconds: float, task: Callable[[], object], stop: asyncio.Event, *, threaded: bool = True
+) -> None:
+    """Do a task again and again until `stop`; a failure is said, and the next turn comes all the same."""
+    while not stop.is_set():
+        try:
+            if threaded:
+                await asyncio.to_thread(task)
+            else:
+                task()
+        except IsnadError as error:
+            log.warning("task.failed", name=getattr(task, "__name__", ""), code=error.code)
+        except Exception:  # the outermost loop: the next turn may do better
+            log.exception("task.failed", name=getattr(task, "__name__", ""))
+        try:
+            await asyncio.wait_for(stop.wait(), seconds)
+        except TimeoutError:
+            continue

@@ -1,0 +1,5 @@
+"""`python -m gateway.cli` is `isnad`."""
+
+from gateway.cli import main
+
+main()

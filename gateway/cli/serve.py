@@ -1,0 +1,24 @@
+"""`isnad serve`: one of the gateway's two processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import uvloop
+
+from gateway import observe
+from gateway.app.intake import serve as run
+
+
+@click.command("serve")
+@click.option(
+    "--config",
+    default="config",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+def serve(config: Path) -> None:
+    """Take records in, keep the log, relay to the queue."""
+    observe.configure("serve")
+    uvloop.run(run(config))

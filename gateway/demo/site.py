@@ -1,0 +1,344 @@
+"""A whole site on this machine: key server, configuration, gateway processes, agencies' certificates.
+
+It is the shipped configuration with other addresses, certificates and quotas, so what runs here is what runs there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crypto.openbao.prepare import Plan, Prepared, admit, prepare, read_policies
+from gateway.demo import openbao
+from gateway.demo.pki import Authority, Issued
+from gateway.demo.rabbitmq import Server as Broker
+from gateway.errors import Unavailable
+
+HERE = Path(__file__).resolve().parents[2]
+SHIPPED = HERE / "config"
+POLICIES = HERE / "docker" / "openbao" / "policies"
+HOST = "localhost"
+START_S = 30.0
+STOP_S = 40.0
+RECIPIENTS: Mapping[str, Any] = {"delivery-1": "delivery", "nea-1": "nea"}
+QUOTA = {
+    "records_per_s": 1_000_000,
+    "burst": 10_000_000,
+    "submissions_per_s": 100_000,
+    "records_per_day": 1_000_000_000,
+}
+BROKER_ACCOUNT = "gateway"
+BROKER_READER = "nea"
+
+
+@dataclass(slots=True)
+class Running:
+    """A process of the site. What it says of itself is kept, one JSON object a line, in `said`."""
+
+    name: str
+    popen: subprocess.Popen[bytes] = field(repr=False)
+    said: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+    def wait_for(self, event: str, timeout_s: float = START_S) -> dict[str, Any]:
+        """Return the first line with this event, once it has been said.
+
+        Raises:
+            Unavailable: the process ended, or did not say it in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for line in list(self.said):
+                if line.get("event") == event:
+                    return line
+            if self.popen.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise Unavailable("unavailable.internal", f"{self.name} did not say {event}: {self.said[-3:]}")
+
+    def stop(self) -> int:
+        """Tell it to stop, wait until it has, and return its exit status."""
+        self.popen.terminate()
+        return self.popen.wait(STOP_S)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self.popen.kill()
+        self.popen.wait()
+
+
+@dataclass(slots=True)
+class Site:
+    """A prepared site; nothing of the gateway runs before it is started."""
+
+    folder: Path
+    keys: openbao.Server = field(repr=False)
+    prepared: Prepared = field(repr=False)
+    authority: Authority = field(repr=False)
+    ports: Mapping[str, int]
+    broker: Broker | None = None
+    processes: list[Running] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        """The configuration folder of the gateway."""
+        return self.folder / "config"
+
+    @property
+    def store(self) -> Path:
+        """The log's store."""
+        return self.folder / "var" / "store.db"
+
+    @property
+    def url(self) -> str:
+        """Where agencies hand over records."""
+        return f"https://{HOST}:{self.ports['serve']}"
+
+    @property
+    def inbox_url(self) -> str:
+        """Where agencies fetch what is for them."""
+        return f"https://{HOST}:{self.ports['deliver']}"
+
+    def operations_url(self, process: str) -> str:
+        """Where `serve` or `deliver` shows health and metrics."""
+        return f"http://127.0.0.1:{self.ports[process + '_metrics']}"
+
+    def issue(self, agency: str, **how: Any) -> Issued:
+        """Issue a certificate that the registry knows for an agency."""
+        return self.authority.issue(agency, hosts=(f"{agency}.test",), **how)
+
+    def client(self, issued: Issued | None) -> ssl.SSLContext:
+        """Return a context for calling the gateway with a certificate, or without."""
+        context = ssl.create_default_context(cadata=self.prepared.ca_pem)
+        if issued is not None:
+            chain = in_memory(issued.key_pem + issued.chain_pem.encode())
+            context.load_cert_chain(f"/proc/self/fd/{chain}")
+            os.close(chain)
+        return context
+
+    def revoke(self, issued: Issued) -> None:
+        """Revoke a certificate and publish the new list; the gateway takes it up within a few seconds."""
+        self.authority.revoke(issued)
+        _replace(self.config / "pki" / "site.crl", self.authority.crl())
+
+    def admit(self, process: str) -> dict[str, str]:
+        """Return the environment in which a process (`intake`, `deliver`, `nea`, `officer`) may start once."""
+        token = admit(self.keys.administrator(), process)
+        return {f"ISNAD_{process.upper()}_WRAPPING_TOKEN": token}
+
+    def serve(self, *command: str) -> Running:
+        """Start `isnad serve`; it answers on return. `command` replaces the program that runs it."""
+        running = self.run("serve", command or isnad("serve"), self.admit("intake"), config=True)
+        running.wait_for("gateway.started")
+        return running
+
+    def deliver(self, *command: str) -> Running:
+        """Start `isnad deliver`; it answers on return."""
+        running = self.run("deliver", command or isnad("deliver"), self.admit("deliver"), config=True)
+        running.wait_for("delivery.started")
+        return running
+
+    def run(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        config: bool = False,
+        descriptors: Sequence[int] = (),
+    ) -> Running:
+        """Start a process of the site and keep what it says."""
+        secrets = {"ISNAD_RABBITMQ_PASSWORD": self.broker.passwords[BROKER_ACCOUNT]} if self.broker else {}
+        popen = subprocess.Popen(  # noqa: S603  our own programs
+            [*command, *(("--config", str(self.config)) if config else ())],
+            env={**os.environ, **environment, **secrets},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=descriptors,
+        )
+        running = Running(name, popen)
+        threading.Thread(
+            target=_listen, args=(running, self.folder / "var" / f"{name}.log"), daemon=True
+        ).start()
+        self.processes.append(running)
+        return running
+
+    def consumer(self) -> tuple[Path, list[int]]:
+        """Write the settings of the authority's core; its certificate and key are in the returned descriptors."""
+        issued = self.issue("nea")
+        chain, key = in_memory(issued.chain_pem.encode()), in_memory(issued.key_pem)
+        agreements = [yaml.safe_load(path.read_text()) for path in (self.config / "agreements").iterdir()]
+        senders: dict[str, list[str]] = {}
+        for agreement in agreements:
+            if agreement["recipient"] == "nea":
+                senders.setdefault(agreement["sender"], []).append(agreement["contract"])
+        path = self.folder / "consumer.yaml"
+        settings = {
+            "participant": "nea",
+            "origin": self.settings["origin"],
+            "suites": [self.settings["suite"]],
+            "senders": senders,
+            "queue": self.settings["queue"],
+            "ledger": str(self.folder / "var" / "nea-ledger.db"),
+            "keys": {
+                "address": self.keys.address,
+                "ca_file": "config/pki/keys.pem",
+                "role": "isnad-nea",
+                "role_id": self.prepared.role_ids["nea"],
+                "wrapping_token": "env:ISNAD_NEA_WRAPPING_TOKEN",
+                "key_ids": ["nea-1"],
+            },
+            "gateway": {
+                "url": self.url,
+                "ca_file": "config/pki/gateway.pem",
+                "certificate_file": f"/proc/self/fd/{chain}",
+                "key_file": f"/proc/self/fd/{key}",
+            },
+        }
+        path.write_text(yaml.safe_dump(settings, allow_unicode=True))
+        return path, [chain, key]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `gateway.yaml` says."""
+        settings: dict[str, Any] = yaml.safe_load((self.config / "gateway.yaml").read_text())
+        return settings
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        for running in reversed(self.processes):
+            if running.popen.poll() is None:
+                running.kill()
+
+
+def isnad(*arguments: str) -> list[str]:
+    """Return the command line of `isnad` in this environment."""
+    return [sys.executable, "-m", "gateway.cli", *arguments]
+
+
+@contextmanager
+def site(folder: Path, broker: Broker | None = None, **settings: Any) -> Iterator[Site]:
+    """Prepare a site in an empty folder. `settings` replace top-level keys of `gateway.yaml`."""
+    with ExitStack() as stack:
+        keys = stack.enter_context(openbao.running())
+        plan = Plan(policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=(HOST,))
+        prepared = prepare(keys.administrator(), plan)
+        names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint")
+        made = Site(
+            folder,
+            keys,
+            prepared,
+            Authority("Agencies of the site"),
+            dict(zip(names, free_ports(5), strict=True)),
+            broker,
+        )
+        stack.callback(made.close)
+        _write(made, settings)
+        yield made
+
+
+def in_memory(octets: bytes) -> int:
+    """Return a descriptor of anonymous memory that holds these octets: for what must not be in a file."""
+    descriptor = os.memfd_create("isnad")
+    os.write(descriptor, octets)
+    return descriptor
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that were free just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _write(made: Site, settings: Mapping[str, Any]) -> None:
+    shutil.copytree(SHIPPED, made.config)
+    (made.folder / "var").mkdir(mode=0o700)
+    pki = made.config / "pki"
+    (pki / "site.pem").write_text(made.authority.pem)
+    (pki / "keys.pem").write_text(made.keys.ca_pem)
+    (pki / "gateway.pem").write_text(made.prepared.ca_pem)
+    _replace(pki / "site.crl", made.authority.crl())
+    for path in (made.config / "agencies").iterdir():
+        agency = yaml.safe_load(path.read_text())
+        agency["identity"] = [
+            {"issuers": "pki/site.pem", "crls": ["pki/site.crl"], "san": f"dns:{agency['name']}.test"}
+        ]
+        agency["quota"] = QUOTA
+        if agency["delivery"]["mode"] == "endpoint":
+            agency["delivery"] |= {
+                "url": f"https://{HOST}:{made.ports['endpoint']}/inbound",
+                "server_ca": "pki/site.pem",
+            }
+        path.write_text(yaml.safe_dump(agency, allow_unicode=True))
+    _write_settings(made, settings)
+
+
+def _write_settings(made: Site, settings: Mapping[str, Any]) -> None:
+    path = made.config / "gateway.yaml"
+    gateway = yaml.safe_load(path.read_text())
+    gateway["keys"] |= {"address": made.keys.address, "ca_file": "pki/keys.pem"}
+    for process in ("intake", "deliver"):
+        gateway["keys"][process]["role_id"] = made.prepared.role_ids[process]
+    for process in ("serve", "deliver"):
+        gateway[process]["listen"] = {
+            "host": "127.0.0.1",
+            "port": made.ports[process],
+            "server_names": [HOST],
+        }
+        gateway[process]["metrics"]["port"] = made.ports[f"{process}_metrics"]
+    gateway["store"]["path"] = str(made.store)
+    gateway["queue"] = {"kind": "embedded", "path": str(made.folder / "var" / "queue.db")}
+    if made.broker:
+        (made.config / "pki" / "broker.pem").write_text(made.broker.authority.pem)
+        gateway["queue"] = {
+            "kind": "rabbitmq",
+            "host": HOST,
+            "port": made.broker.port,
+            "virtual_host": "isnad",
+            "ca_file": str(made.config / "pki" / "broker.pem"),
+            "user": BROKER_ACCOUNT,
+            "password": "env:ISNAD_RABBITMQ_PASSWORD",
+        }
+    gateway["stop_grace_s"] = 5
+    path.write_text(yaml.safe_dump(gateway | dict(settings)))
+
+
+def _replace(path: Path, octets: bytes) -> None:
+    """Write a file that a running process may be reading: whole, or not at all."""
+    beside = path.with_suffix(".new")
+    beside.write_bytes(octets)
+    beside.replace(path)
+
+
+def _listen(running: Running, path: Path) -> None:
+    stream = running.popen.stdout
+    if stream is None:
+        raise ValueError("a process of the site is listened to")
+    with path.open("ab") as kept:
+        for line in stream:
+            kept.write(line)
+            kept.flush()
+            try:
+                running.said.append(json.loads(line))
+            except ValueError:
+                running.said.append({"event": "said", "text": line.decode("utf-8", "replace")})

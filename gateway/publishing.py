@@ -1,0 +1,59 @@
+"""Tells an agency what it may send: the contracts of its agreements in force, with its own source schemas."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import contracts
+from gateway.doors import Published
+from gateway.registry.snapshot import Snapshot
+
+_SUFFIXES = {
+    "application/json": ".json",
+    "application/x-ndjson": ".ndjson",
+    "application/xml": ".xml",
+    "text/xml": ".xml",
+    "text/csv": ".csv",
+}
+
+
+class Publishing:
+    """Implements `doors.Publisher`. `in_force` returns the snapshot to tell of."""
+
+    def __init__(self, in_force: Callable[[], Snapshot]) -> None:
+        self._in_force = in_force
+
+    def __call__(self, agency: str) -> Sequence[Published]:
+        """See `doors.Publisher`."""
+        snapshot, now_ms = self._in_force(), time.time_ns() // 1_000_000
+        names = {
+            agreement.file.contract
+            for agreement in snapshot.registry.agreements
+            if agreement.file.sender == agency and agreement.covers(now_ms)
+        }
+        return [_published(snapshot, agency, name) for name in sorted(names)]
+
+
+def _published(snapshot: Snapshot, agency: str, name: str) -> Published:
+    contract, binding = snapshot.catalogue.contract(name), snapshot.catalogue.binding(agency, name)
+    return Published(
+        contract=name,
+        title_en=contract.title_en,
+        title_ar=contract.title_ar,
+        description_en=contract.description,
+        description_ar=contract.description_ar,
+        media_types=binding.media_types,
+        source_schema=binding.source_schema if binding.format == "json" else None,
+        examples=_examples(binding),
+    )
+
+
+def _examples(binding: contracts.Binding) -> dict[str, str]:
+    """Return the first valid sample for each media type that the binding has one of."""
+    found: dict[str, str] = {}
+    for media_type in binding.media_types:
+        for sample in binding.samples:
+            if sample.expected is not None and sample.file.endswith(_SUFFIXES[media_type]):
+                found.setdefault(media_type, sample.octets.decode(binding.encoding))
+    return found
