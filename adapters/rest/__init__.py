@@ -20,33 +20,15 @@ from adapters.rest.outbound import Endpoint, HttpsOutbound
 from adapters.rest.published import Publishing
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
-from adapters.rest.seams import (
-    Gateway,
-    Health,
-    Mailbox,
-    Note,
-    Published,
-    Publisher,
-    Replays,
-    Request,
-    Signatures,
-)
+from gateway.doors import Gateway, Health, Mailbox
 from gateway.ports import Identities
 
 __all__ = [
     "Config",
     "Endpoint",
-    "Gateway",
-    "Health",
+    "HttpsOutbound",
     "Limits",
     "Listener",
-    "Mailbox",
-    "Note",
-    "Published",
-    "Publisher",
-    "Replays",
-    "Request",
-    "Signatures",
     "inbound",
     "inbox",
     "operations",
@@ -64,7 +46,7 @@ def inbound(config: Config, gateway: Gateway, tls: ssl.SSLContext) -> Listener:
         *Publishing(gateway).routes,
         *health_routes(gateway.health, detailed=False),
     ]
-    return Listener(App(routes, Records(gateway, config.limits)), config, tls)
+    return Listener(App(routes, Records(gateway, config)), config, tls)
 
 
 def outbound(endpoint: Endpoint, tls: ssl.SSLContext) -> HttpsOutbound:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import orjson
 
 from adapters.rest.problems import text_of
-from adapters.rest.seams import Evidence
+from gateway.doors import Evidence
 from gateway.records import Outcome, Outcomes, Refusal, Status
 
 NDJSON = b"application/x-ndjson"

@@ -39,6 +39,8 @@ class Config(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8443, ge=0, le=65535)
     """0 lets the system choose."""
+    server_names: tuple[str, ...] = ("localhost",)
+    """The names that agencies call the gateway by; what they sign names one of them."""
     grace_s: float = Field(default=20, ge=0)
     """How long a stop waits for requests that are running."""
     limits: Limits = Limits()

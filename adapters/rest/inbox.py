@@ -18,7 +18,7 @@ from starlette.routing import Route
 from adapters.rest.body import Body
 from adapters.rest.config import KIB, Limits
 from adapters.rest.outbound import bundle
-from adapters.rest.seams import Mailbox
+from gateway.doors import Mailbox
 from gateway.errors import Rejected
 from gateway.ports import Identities
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from adapters.rest.answers import JSON, NDJSON
 from adapters.rest.problems import MEDIA_TYPE
-from adapters.rest.seams import Published
+from gateway.doors import Published
 
 Node: TypeAlias = "str | int | bool | list[Node] | dict[str, Node] | Mapping[str, object]"
 

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.rest.seams import Health
 from gateway import metrics
+from gateway.doors import Health
 
 READY, NOT_READY = 200, 503
 

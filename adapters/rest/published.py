@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from adapters.rest.openapi import openapi
 from adapters.rest.page import CONTENT_SECURITY_POLICY, page
-from adapters.rest.seams import Gateway
+from gateway.doors import Gateway
 
 
 class Publishing:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from adapters.rest.answers import explained
 from adapters.rest.request import PARTICIPANT
-from adapters.rest.seams import Gateway
+from gateway.doors import Gateway
 from gateway.errors import Rejected
 from gateway.ports import SubmissionState
 from gateway.records import Event, Origin

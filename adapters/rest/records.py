@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.rest.answers import JSON, NDJSON, Counts, Lines, document, problem_line, summary_line
 from adapters.rest.body import Body, Room
-from adapters.rest.config import Limits
+from adapters.rest.config import Config, Limits
 from adapters.rest.problems import described, refused
 from adapters.rest.request import Form, Head, head, submission_id, target
 from adapters.rest.respond import CLOSE, respond, respond_problem
-from adapters.rest.seams import Evidence, Gateway, Request
 from gateway import metrics
+from gateway.doors import Evidence, Gateway, Request
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
 from gateway.records import Outcome, Outcomes, Status, Submission
@@ -38,10 +38,11 @@ log = structlog.get_logger()
 class Records:
     """The route. One for all connections."""
 
-    def __init__(self, gateway: Gateway, limits: Limits) -> None:
+    def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
-        self._limits = limits
-        self._room = Room(limits.max_held_bytes)
+        self._limits = config.limits
+        self._server_names = config.server_names
+        self._room = Room(config.limits.max_held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, contract: str) -> None:
         """Take one submission and answer it.
@@ -83,7 +84,8 @@ class Records:
         self, scope: Scope, request: Head, submission: Submission, octets: bytes
     ) -> Submission:
         if request.signed:
-            signed = Request("POST", target(scope, request.host), scope["headers"], octets)
+            uri = target(scope, request.host, self._server_names)
+            signed = Request("POST", uri, scope["headers"], octets)
             origin = self._gateway.signatures.verify(submission.sender, submission.origin, signed)
             submission = replace(submission, origin=origin)
         if request.idempotency_key:

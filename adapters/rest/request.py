@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qsl
@@ -151,7 +151,13 @@ def _form(fields: dict[bytes, bytes], media_type: str, length: int, max_whole_by
     return Form.REFUSALS if b"return=minimal" in fields.get(b"prefer", b"").lower() else Form.LINES
 
 
-def target(scope: Scope, host: bytes) -> str:
-    """Return the absolute URI the client asked for (RFC 9421 §2.2.2)."""
+def target(scope: Scope, host: bytes, server_names: Sequence[str]) -> str:
+    """Return the absolute URI the client asked for (RFC 9421 §2.2.2).
+
+    Raises:
+        Rejected: it did not ask this gateway; what was signed for another must not be taken here.
+    """
+    if host.decode("latin-1").lower().partition(":")[0] not in server_names:
+        raise Rejected("request.malformed", "a signed request must name this gateway", "Host")
     path = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     return f"https://{host.decode('latin-1')}{path.decode('latin-1')}"

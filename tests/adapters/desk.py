@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.rest import Gateway, Published, Request
 from crypto.canonical import canonical
 from crypto.entry import record_id
 from crypto.hpke import Suite
@@ -23,6 +22,7 @@ from crypto.merkle import Frontier, leaf_hash
 from crypto.note import Checkpoint, LogPolicy, assemble, ed25519_message
 from crypto.pki import PeerRefused, PeerVerifier, fingerprint
 from crypto.receipt import BatchReceipt, Receipt
+from gateway.doors import Gateway, Published, Request
 from gateway.errors import Rejected, Unavailable
 from gateway.ports import Promise, SubmissionState
 from gateway.records import Event, Origin, Outcome, Outcomes, Refusal, Status, Submission

@@ -1,4 +1,4 @@
-"""Records that wait for an agency: sealed meanwhile, fetched until acknowledged, in the end told to the lane."""
+"""Records that wait for an agency: sealed meanwhile, fetched until acknowledged, then told to the lane."""
 
 from __future__ import annotations
 

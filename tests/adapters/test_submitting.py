@@ -356,6 +356,12 @@ class TestSignatures:
         answer = moh.post(record(), Isnad_Jws_Signature=signed).json()
         assert json.loads(answer["outcomes"][0]["receipt"]["entry"])["origin"] == "jws"
 
+    def test_what_was_signed_for_another_gateway_is_not_taken_here(self, moh: Client, desk: Desk):
+        signed = hashlib.sha256(b"moh POST https://other.example/v1/death.v1/records " + record()).hexdigest()
+        answer = moh.post(record(), Isnad_Jws_Signature=signed, Host="other.example")
+        assert problem(answer, 400, "request.malformed")["field"] == "Host"
+        assert not desk.promises
+
     def test_a_wrong_signature_is_refused_and_logged(self, moh: Client, desk: Desk):
         problem(moh.post(record(), Isnad_Jws_Signature="x"), 403, "origin.wrong_signature")
         assert dict(desk.events[-1].fields)["code"] == "origin.wrong_signature"

@@ -1,0 +1,194 @@
+"""The adapter with everything real behind it: registry, contracts, worker processes, seal and log."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from registry.registry_parts import Configuration
+from served import HOST, Client, client_context, lines, server_context, serving
+from support.batches import RECIPIENT, LaneKeys
+from support.signing import LocalSigner
+
+import contracts
+from adapters.rest import Config, inbound
+from crypto.hpke import PublicKey, Suite
+from crypto.receipt import BatchReceipt, Receipt, verify_receipt
+from gateway import exchange
+from gateway.doors import Gateway
+from gateway.groups import Groups
+from gateway.identities import Certificates
+from gateway.log.committer import Committer
+from gateway.log.reading import StoreRecords
+from gateway.publishing import Publishing
+from gateway.quotas import Quotas
+from gateway.replays import StoredReplays
+from gateway.rules import ByRegistry, Keys
+from gateway.signatures import OriginSignatures
+from gateway.workers import Workers
+
+SHIPPED = Path(contracts.__file__).parent
+SAMPLES = SHIPPED / "agencies" / "moh" / "death" / "v1" / "samples" / "valid"
+ORIGIN = "gate.example"
+QUOTA = {"records_per_s": 10_000, "burst": 10_000, "submissions_per_s": 1000, "records_per_day": 100_000}
+
+
+class Recipients:
+    """The authority's public key."""
+
+    def public(self, kid: str) -> PublicKey:
+        return dataclasses.replace(RECIPIENT.public(), kid=kid)
+
+
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
+    configuration = Configuration(tmp_path_factory.mktemp("rest") / "config")
+    configuration.agency("moh", quota=QUOTA)
+    return configuration
+
+
+@pytest.fixture(scope="module")
+def signer() -> LocalSigner:
+    return LocalSigner(Suite.HYBRID)
+
+
+@pytest.fixture(scope="module")
+def client(
+    configuration: Configuration, signer: LocalSigner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Client]:
+    snapshot = configuration.sources().load()
+    store = tmp_path_factory.mktemp("store") / "store.db"
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(Committer(store, signer, origin=ORIGIN, outbox_max_bytes=1 << 30)))
+        records = stack.enter_context(closing(StoreRecords(store, LaneKeys())))
+        workers = stack.enter_context(closing(Workers(SHIPPED, "synthetic", 1)))
+        rules = ByRegistry(
+            lambda: snapshot, Keys(Recipients(), LaneKeys(), LaneKeys()), Quotas(time.monotonic), Suite.HYBRID
+        )
+        groups = Groups(partial(exchange.promise, prepare=workers, log=log))
+        gateway = Gateway(
+            accept=partial(exchange.accept, rules=rules, keep=groups.keep, log=log),
+            identities=Certificates(lambda: snapshot),
+            records=records,
+            note=log.note,
+            signatures=OriginSignatures(lambda agency: snapshot.registry.agencies[agency].origin_keys),
+            replays=StoredReplays(records, LaneKeys()),
+            published=Publishing(lambda: snapshot),
+            health=lambda: (True, {}),
+        )
+        authority = configuration.authority
+        tls = server_context(authority.issue("gateway", hosts=[HOST], server=True), authority.pem)
+        listener = stack.enter_context(serving(inbound(Config(port=0), gateway, tls)))
+        yield Client(listener.port, client_context(authority, configuration.client()))
+
+
+def test_a_death_is_reported_and_its_receipt_verifies_offline_against_what_was_sent(
+    client: Client, signer: LocalSigner
+):
+    sent = (SAMPLES / "one.json").read_bytes()
+    (outcome,) = client.post(sent).json()["outcomes"]
+    receipt = Receipt.from_json(json.dumps(outcome["receipt"]).encode())
+    verify_receipt(receipt, signer.policy(f"{ORIGIN}/moh"), source=sent.strip())
+    assert outcome["outcome"] == "accepted"
+
+
+def test_the_same_again_is_a_duplicate_whose_first_receipt_still_verifies(
+    client: Client, signer: LocalSigner
+):
+    sent = (SAMPLES / "arabic_digits.json").read_bytes()
+    first, again = (client.post(sent).json()["outcomes"][0] for _ in range(2))
+    assert (again["outcome"], again["id"], again["index"]) == ("duplicate", first["id"], first["index"])
+    receipt = Receipt.from_json(json.dumps(again["receipt"]).encode())
+    verify_receipt(receipt, signer.policy(f"{ORIGIN}/moh"), source=sent.strip())
+
+
+def test_a_stream_is_sealed_in_batches_and_each_record_can_be_proven(client: Client, signer: LocalSigner):
+    pattern = json.loads((SAMPLES / "one.json").read_bytes())
+    sent = [
+        json.dumps(pattern | {"notification_no": f"MOH-1203-2026-{n:06}"}, ensure_ascii=False).encode()
+        for n in range(200_000, 200_600)
+    ]
+    answered = lines(client.post(b"\n".join(sent), "application/x-ndjson").content)
+    assert answered[-1]["summary"]["accepted"] == len(sent)
+    batch = None
+    proven = 0
+    for line in answered[:-1]:
+        if "batch" in line:
+            batch = BatchReceipt.from_json(json.dumps(line["batch"]).encode())
+        elif line["position"] % 97 == 0:
+            salt = base64.urlsafe_b64decode(line["salt"] + "=")
+            receipt = batch.expand(line["index"], line["id"], salt, line["entry"].encode())
+            verify_receipt(receipt, signer.policy(f"{ORIGIN}/moh"), source=sent[line["position"] - 1])
+            proven += 1
+    assert proven == len(sent) // 97
+
+
+def test_a_bad_record_is_refused_by_its_contract_and_the_answer_repeats_nothing_of_it(client: Client):
+    record = json.loads((SAMPLES / "one.json").read_bytes())
+    record["deceased"]["national_id"] = "12345678901234"
+    answer = client.post(json.dumps(record).encode())
+    assert (answer.status_code, answer.json()["code"]) == (422, "record.nid.format")
+    assert "12345678901234" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("contract", "kind", "status", "code"),
+    [
+        ("birth.v1", "application/json", 404, "contract.unknown"),
+        ("disposition.v1", "application/json", 403, "agreement.missing"),
+        ("death.v1", "application/xml", 415, "contract.media_type"),
+    ],
+)
+def test_what_no_agreement_allows_is_refused(
+    client: Client, contract: str, kind: str, status: int, code: str
+):
+    with client.http as http:
+        answer = http.post(f"/v1/{contract}/records", content=b"{}", headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_idempotency_key_stands_for_one_body(client: Client):
+    one, other = ((SAMPLES / name).read_bytes() for name in ("one.json", "persian_yeh.json"))
+    first = client.post(one, idempotency_key="k-1").json()["submission"]
+    assert client.post(one, idempotency_key="k-1").json()["submission"] == first
+    answer = client.post(other, idempotency_key="k-1")
+    assert (answer.status_code, answer.json()["code"]) == (422, "submission.idempotency_key_reused")
+
+
+def test_a_submission_and_its_record_can_be_asked_for(client: Client):
+    answer = client.post((SAMPLES / "decorated_name.json").read_bytes()).json()
+    with client.http as http:
+        state = http.get(f"/v1/submissions/{answer['submission']}").json()
+        record = http.get(f"/v1/records/{answer['outcomes'][0]['id']}").json()
+        checkpoint = http.get("/v1/log/moh/checkpoint").text
+    assert (state["complete"], state["counts"]["accepted"]) == (True, 1)
+    assert record["receipt"]["lane"] == "moh"
+    assert checkpoint.startswith(f"{ORIGIN}/moh\n")
+
+
+def test_a_key_server_that_is_sealed_makes_nothing_promised(client: Client, signer: LocalSigner):
+    signer.available = False
+    try:
+        record = json.loads((SAMPLES / "one.json").read_bytes()) | {"notification_no": "MOH-1203-2026-300000"}
+        answer = client.post(json.dumps(record).encode())
+    finally:
+        signer.available = True
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable.keys")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert client.post(json.dumps(record).encode()).json()["outcomes"][0]["outcome"] == "accepted"
+
+
+def test_the_published_documents_show_the_agencys_own_form(client: Client):
+    with client.http as http:
+        document = http.get("/openapi.json").json()
+        page = http.get("/docs").text
+    assert "/v1/death.v1/records" in document["paths"]
+    assert "/v1/disposition.v1/records" not in document["paths"]
+    assert "notification_no" in page
