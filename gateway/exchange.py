@@ -46,7 +46,9 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
     """
     try:
         # Step 1. May this sender send this to this recipient, now? Nothing is read before that is known.
-        terms = rules.terms(submission.sender, submission.recipient, submission.contract, submission.received_ms)
+        terms = rules.terms(
+            submission.sender, submission.recipient, submission.contract, submission.received_ms
+        )
         # Step 2. Does the agreement allow it in this form?
         rules.admit(submission)
     except Rejected as error:
@@ -68,7 +70,9 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
     await log.close_submission(submission.id, terms, digest.digest())
 
 
-async def promise(terms: Terms, parts: tuple[Part, ...], *, prepare: Prepare, log: Log) -> tuple[Outcomes, ...]:
+async def promise(
+    terms: Terms, parts: tuple[Part, ...], *, prepare: Prepare, log: Log
+) -> tuple[Outcomes, ...]:
     """Keep the records of these parts, all of one agreement, and return the outcomes part by part.
 
     Called with whatever waits: one record when the gateway is idle, 256 from many submissions when it is not.
@@ -148,7 +152,9 @@ def refused_submission(submission: Submission, error: Rejected) -> Event:
 
 def set_aside(message: Message, error: Tampered) -> Event:
     """Return the alarm about a message that did not verify; nothing it says of itself is repeated."""
-    return Event(lane=GATEWAY, kind="message.tampered", fields=(("queue", message.queue), ("code", error.code)))
+    return Event(
+        lane=GATEWAY, kind="message.tampered", fields=(("queue", message.queue), ("code", error.code))
+    )
 
 
 def handed_over(records: Sequence[Handed], kind: str, reference: str) -> Event:

@@ -111,7 +111,9 @@ class _Work:
             else:
                 self.refuse(sent, framed.position, CONFLICT)
             return
-        self.unsealed.append(Unsealed(self._entry(sent, identifier, conformed, subject), octets, framed.octets))
+        self.unsealed.append(
+            Unsealed(self._entry(sent, identifier, conformed, subject), octets, framed.octets)
+        )
         self.kept.append(
             Kept(
                 part=sent.number,
@@ -122,7 +124,11 @@ class _Work:
                 fingerprint=fingerprint,
                 salt=b"",
                 about=conformed.about or "",
-                logged=tuple((name, str(conformed.payload[name])) for name in contract.logged if name in conformed.payload),
+                logged=tuple(
+                    (name, str(conformed.payload[name]))
+                    for name in contract.logged
+                    if name in conformed.payload
+                ),
                 warnings=conformed.warnings,
             )
         )
@@ -175,7 +181,9 @@ class _Work:
 
 
 CONFLICT = Refusal(
-    "record.conflict", "source_ref", "a reference names one content; send a correction under its own reference"
+    "record.conflict",
+    "source_ref",
+    "a reference names one content; send a correction under its own reference",
 )
 
 
@@ -260,4 +268,6 @@ def _legal_date(unix_ms: int) -> date:
 
 
 def _rfc3339(unix_ms: int) -> str:
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
