@@ -207,7 +207,9 @@ def _examples(folder: str, files: Files) -> tuple[Example, ...]:
         if file.startswith(f"{folder}/examples/") and file.endswith(".json"):
             why = files.get(file.removesuffix(".json") + ".why")
             valid = file.startswith(f"{folder}/examples/valid/")
-            found.append(Example(file, octets, None if valid else (why or b"").decode().strip()))
+            found.append(
+                Example(file, octets, None if valid else (why or b"").decode("utf-8", "replace").strip())
+            )
     return tuple(found)
 
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from operator import mul
 from typing import Literal
 
 from contracts.errors import Refused
@@ -36,9 +35,10 @@ _FILLING = dict.fromkeys(
 )
 _KINDS = (frozenset("0123456789"), frozenset("٠١٢٣٤٥٦٧٨٩"), frozenset("۰۱۲۳۴۵۶۷۸۹"))
 
-# Weights of the most widely used formula: 11 - (sum mod 11), taken mod 10.
-_WEIGHTS = (2, 7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
-_ASCII_ZEROS = 48 * sum(_WEIGHTS)
+# The most widely used formula: 11 - (sum mod 11), taken mod 10. Its weights 2 7 6 5 4 3 repeat, so two tables
+# of three digits each replace thirteen multiplications: this runs for every record.
+_FIRST_THREE = {f"{n:03}": n // 100 * 2 + n // 10 % 10 * 7 + n % 10 * 6 for n in range(1000)}
+_NEXT_THREE = {f"{n:03}": n // 100 * 5 + n // 10 % 10 * 4 + n % 10 * 3 for n in range(1000)}
 
 
 def digits_ascii(text: str) -> str:
@@ -94,8 +94,14 @@ def birth_date(nid: str) -> str | None:
 
 def check_digit(first_thirteen: str) -> str:
     """Return the fourteenth digit that the usual, unofficial formula gives."""
-    weighted = sum(map(mul, _WEIGHTS, first_thirteen.encode("ascii"))) - _ASCII_ZEROS
-    return str((11 - weighted % 11) % 10)
+    weighted = (
+        _FIRST_THREE[first_thirteen[:3]]
+        + _NEXT_THREE[first_thirteen[3:6]]
+        + _FIRST_THREE[first_thirteen[6:9]]
+        + _NEXT_THREE[first_thirteen[9:12]]
+        + 2 * int(first_thirteen[12])
+    )
+    return "10987654321"[weighted % 11]
 
 
 def governorate_verdicts(codes: frozenset[str], profile: Profile) -> Mapping[str, bool]:

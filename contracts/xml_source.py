@@ -1,16 +1,16 @@
-"""XML from agencies: parsers that know no DTD, no entities and no network, and what an XSD may contain."""
+"""Read one XML record without DTD, entities and network, and hold it against the agency's XSD.
+
+Which XSDs are acceptable at all is said in `xsd_lint`.
+"""
 
 from typing import NoReturn
 
 from lxml import etree
 
 from contracts.errors import Refused
-from contracts.schema_lint import pattern_problem
+from contracts.xsd_lint import refuse_unfit
 
-_XSD = "{http://www.w3.org/2001/XMLSchema}"
 _SYNTAX = "one well-formed XML element, nested at most 256 levels"
-_FORBIDDEN = ("import", "include", "redefine", "override", "key", "keyref", "unique", "notation")
-_MAX_OCCURS = 1000
 
 _CODES = {
     "SCHEMAV_CVC_COMPLEX_TYPE_4": ("record.schema.required", "a required attribute must be present"),
@@ -91,7 +91,7 @@ class XmlSchema:
         """Compile; raise ValueError with a message for the person who edits the file."""
         try:
             root = element(octets, record_parser())
-            _lint(root)
+            refuse_unfit(root)
             self._schema = etree.XMLSchema(root)
         except Refused as problem:
             raise ValueError(f"is not acceptable XML: {problem.rule}") from None
@@ -105,7 +105,13 @@ class XmlSchema:
         Raises:
             Refused: a `record.schema.*` code, with the path of known element names.
         """
-        if not self._schema.validate(record):
+        try:
+            valid = self._schema.validate(record)
+        except (
+            etree.XMLSchemaValidateError
+        ):  # libxml2 gave up on a pattern: what cannot be decided is refused
+            raise Refused("record.schema.pattern", "", "must match the patterns of the schema") from None
+        if not valid:
             self._refuse(record)
 
     def _refuse(self, record: etree._Element) -> NoReturn:
@@ -131,25 +137,3 @@ class XmlSchema:
                 break
             known.append(name)
         return "".join("/" + name for name in known)
-
-
-def _lint(root: etree._Element) -> None:
-    """Raise ValueError when a schema reaches outside itself or could take long."""
-    for node in root.iter():
-        local = etree.QName(node).localname
-        if not str(node.tag).startswith(_XSD) and not _inside_documentation(node):
-            raise ValueError(f"line {node.sourceline}: only elements of XML Schema belong here")
-        if local in _FORBIDDEN:
-            raise ValueError(f"line {node.sourceline}: xs:{local} is not allowed; the schema stands alone")
-        if local == "pattern":
-            wrong = pattern_problem(f"^{node.get('value')}$")
-            if wrong:
-                raise ValueError(f"line {node.sourceline}: the pattern {wrong}")
-        for bound in ("minOccurs", "maxOccurs"):
-            count = node.get(bound, "1")
-            if count.isdecimal() and int(count) > _MAX_OCCURS:
-                raise ValueError(f"line {node.sourceline}: {bound} is above {_MAX_OCCURS}")
-
-
-def _inside_documentation(node: etree._Element) -> bool:
-    return any(outer.tag in {_XSD + "appinfo", _XSD + "documentation"} for outer in node.iterancestors())

@@ -11,6 +11,7 @@ import pytest
 import contracts
 from contracts import schema_lint
 from contracts.errors import Invalid
+from contracts.xml_source import XmlSchema
 
 MOH = "agencies/moh/death/v1"
 CSO = "agencies/cso/death/v1"
@@ -184,6 +185,54 @@ def test_every_problem_is_told_at_once_and_nothing_is_loaded(folder):
     rewrite(folder, f"{MOH}/mapping.yaml", "fn: [nid]", "fn: [x]")
     rewrite(folder, f"{CSO}/mapping.yaml", "fn: [nid]", "fn: [y]")
     assert len(problems(folder)) == 2
+
+
+# -- XSDs
+
+
+def xsd(body: str) -> bytes:
+    start = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="r"><xs:complexType>'
+    return f"{start}{body}</xs:complexType></xs:element></xs:schema>".encode()
+
+
+def with_pattern(pattern: str) -> bytes:
+    facet = f'<xs:restriction base="xs:string"><xs:pattern value="{pattern}"/></xs:restriction>'
+    return xsd(
+        f'<xs:sequence><xs:element name="a"><xs:simpleType>{facet}</xs:simpleType></xs:element></xs:sequence>'
+    )
+
+
+MANY = "".join(f'<xs:element name="a{i}" type="xs:string" minOccurs="0"/>' for i in range(400))
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (with_pattern("[a-z]*[a-z]*!"), "more than one repetition"),
+        (with_pattern("(a|b)" * 9), "alternatives"),
+        (with_pattern("(a*)*"), "itself repeats"),
+        (xsd(f"<xs:sequence>{MANY}</xs:sequence>"), "more than 256 elements"),
+        (xsd('<xs:choice maxOccurs="unbounded"><xs:element name="a"/></xs:choice>'), "does not repeat"),
+        (xsd('<xs:sequence><xs:element name="a" maxOccurs="1001"/></xs:sequence>'), "unbounded"),
+        (xsd('<xs:sequence><xs:group ref="g"/></xs:sequence>'), "xs:group"),
+        (xsd("<x/>"), "only elements of XML Schema"),
+        (b"<xs:schema", "well-formed"),
+        (b'<!DOCTYPE a SYSTEM "/etc/passwd"><a/>', "document type"),
+    ],
+)
+def test_xsds_that_could_take_long_or_reach_out_are_refused_at_once(octets, expected):
+    began = time.perf_counter()
+    with pytest.raises(ValueError, match=expected):
+        XmlSchema(octets)
+    assert time.perf_counter() - began < 1
+
+
+def test_the_largest_accepted_xsd_is_quick(folder):
+    elements = MANY[: MANY.index('<xs:element name="a255"')]
+    began = time.perf_counter()
+    XmlSchema(xsd(f"<xs:sequence>{elements}</xs:sequence>"))
+    XmlSchema(with_pattern("(a|b|ab)(c|bcd)?[a-z]*!"))
+    assert time.perf_counter() - began < 2
 
 
 # -- schemas

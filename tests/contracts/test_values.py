@@ -52,6 +52,13 @@ def test_another_sex_goes_to_an_officer():
     assert examined(ONE, sex="F") == ["review.nid.sex"]
 
 
+@given(st.text("0123456789", min_size=13, max_size=13))
+def test_the_check_digit_is_the_usual_formula(digits):
+    weights = (2, 7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
+    weighted = sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True))
+    assert nid.check_digit(digits) == str((11 - weighted % 11) % 10)
+
+
 def test_a_wrong_check_digit_is_a_remark_and_nothing_more():
     assert examined(ONE[:13] + "2") == ["warning.nid.check_digit"]
 
