@@ -63,9 +63,17 @@ class Answers:
                 _owe(db, one)
 
     def decide(self, record_id: str, disposition: Disposition, decided_ms: int) -> bool:
-        """Keep the core's answer for a record that was handed to it before; tell whether one was owed."""
+        """Keep the core's answer for a record that was handed to it before; tell whether one was owed.
+
+        Raises:
+            LookupError: no record of this id was handed over, or not yet.
+            ValueError: the id is no UUID.
+        """
         with self._ledger.transaction() as db:
-            return _decide(db, record_id, disposition, decided_ms)
+            owed = _decide(db, record_id, disposition, decided_ms)
+        if not owed and self._ledger.unhandled([record_id]):
+            raise LookupError("no such record was handed over")
+        return owed
 
     def ready(self, limit: int) -> Sequence[Answer]:
         """Return up to `limit` answers that wait to be sent, oldest first."""

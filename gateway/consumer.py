@@ -43,6 +43,12 @@ Decided = Callable[[Sequence[str]], Mapping[str, Disposition]]
 log = structlog.get_logger()
 
 
+def no_decisions(record_ids: Sequence[str]) -> Mapping[str, Disposition]:
+    """Answer for a core that keeps no record ids of its own (`Decided`)."""
+    del record_ids
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What an operator should know of a consumer: lanes stopped and answers under way."""
@@ -117,7 +123,7 @@ class Consumer:
         queues: Sequence[str],
         opener: ports.Opener,
         ledger: LedgerFile,
-        decided: Decided = lambda _: {},
+        decided: Decided = no_decisions,
     ) -> None:
         self._queue = queue
         self._queues = tuple(queues)
@@ -202,10 +208,7 @@ class Consumer:
             ValueError: the id is no UUID.
             Unavailable: `unavailable.ledger`; nothing was changed.
         """
-        owed = self._answers.decide(record_id, disposition, _now_ms())
-        if not owed and self._ledger.unhandled([record_id]):
-            raise LookupError("no such record was handed over")
-        return owed
+        return self._answers.decide(record_id, disposition, _now_ms())
 
     def state(self) -> State:
         """Return what an operator should know."""

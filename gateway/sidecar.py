@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, BinaryIO
 
 import msgspec
 import structlog
 
+from gateway.answers import Answers
 from gateway.consumer import Consumer, Delivery
 from gateway.dispositions import Decision, Disposition, Reason
 from gateway.errors import Rejected, Unavailable
@@ -40,7 +43,7 @@ def to_lines(consumer: Consumer, out: BinaryIO, answers: BinaryIO) -> None:
     Raises:
         Rejected: `answer.malformed`: a line that is no answer, or for no record that is out.
     """
-    lines = _Lines(answers)
+    lines = _Lines(answers, consumer)
     for batch in consumer.batches():
         _write(out, batch)
         open_ = {delivery.id: delivery for delivery in batch}
@@ -51,7 +54,6 @@ def to_lines(consumer: Consumer, out: BinaryIO, answers: BinaryIO) -> None:
                     break
                 continue
             if not line:
-                consumer.stop()
                 break
             answer = parse(line)
             delivery = open_.pop(answer.id, None)
@@ -71,6 +73,33 @@ def to_flushed_lines(consumer: Consumer, out: BinaryIO) -> None:
     for batch in consumer.batches():
         _write(out, batch)
         consumer.hand_over(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many answers were kept, and how many were not owed (any more)."""
+
+    kept: int
+    not_owed: int
+
+
+def keep(answers: Answers, given: Iterable[bytes]) -> Kept:
+    """Keep the answers in `given`, a line each, for records that were handed over.
+
+    Raises:
+        Rejected: `answer.malformed` or `answer.unknown`; the answers before that line are kept.
+    """
+    owed = 0
+    count = 0
+    for count, octets in enumerate(given, 1):
+        answer = parse(octets)
+        if answer.outcome is None:
+            raise Rejected("answer.malformed", f"line {count}: what was handed over cannot come again")
+        try:
+            owed += answers.decide(answer.id, answer.disposition(), time.time_ns() // 1_000_000)
+        except LookupError as error:
+            raise Rejected("answer.unknown", f"line {count}: no such record was handed over", "id") from error
+    return Kept(owed, count - owed)
 
 
 def to_queue(consumer: Consumer, core: Queue, events: str, answers: str) -> None:
@@ -144,10 +173,14 @@ def _write(out: BinaryIO, batch: Sequence[Delivery]) -> None:
 
 
 class _Lines:
-    """Lines of a stream, read in a thread: a core may answer while it is still being written to."""
+    """Lines of a stream, read in a thread: a core may answer while it is still being written to.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    At the stream's end the consumer is stopped, whether a batch is out or not.
+    """
+
+    def __init__(self, stream: BinaryIO, consumer: Consumer) -> None:
         self._stream = stream
+        self._consumer = consumer
         self._lines: queue.Queue[bytes] = queue.Queue(maxsize=1024)
         threading.Thread(target=self._read, name="answers", daemon=True).start()
 
@@ -162,6 +195,7 @@ class _Lines:
         while read := self._stream.readline(ANSWER_MAX_BYTES + 1):
             self._lines.put(read)
         self._lines.put(b"")
+        self._consumer.stop()
 
 
 def _take_answers(consumer: Consumer, core: Queue, answers: str) -> None:

@@ -83,7 +83,8 @@ def test_an_answer_nobody_is_owed_changes_nothing(tmp_path):
         answers.owe([owed(1)])
         answers.decide(owed(1).record_id, APPLIED, 1)
         assert not answers.decide(owed(1).record_id, UNKNOWN, 2)
-        assert not answers.decide(owed(2).record_id, APPLIED, 2)
+        with pytest.raises(LookupError):
+            answers.decide(owed(2).record_id, APPLIED, 2)
         assert [answer.disposition for answer in answers.ready(10)] == [APPLIED]
 
 

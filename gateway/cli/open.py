@@ -1,0 +1,152 @@
+"""`isnad open`: the consumer as a process beside a core, and what its operator needs."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import sys
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import orjson
+
+from contracts.errors import Invalid
+from gateway import observe, sidecar
+from gateway.answers import Answers
+from gateway.consumer import Consumer, State
+from gateway.core import Settings, connected, queue_of
+from gateway.ledger import LedgerFile
+
+
+@click.group("open", invoke_without_command=True)
+@click.option(
+    "--config",
+    default="consumer.yaml",
+    show_default=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Whose records are opened, and with what.",
+)
+@click.option("--to", type=click.Choice(["ndjson", "amqp"]), help="Where records go.")
+@click.option(
+    "--acks",
+    type=click.Choice(["stdin", "flush"]),
+    default="stdin",
+    show_default=True,
+    help="With --to ndjson: when a record counts as handed over.",
+)
+@click.pass_context
+def open(context: click.Context, config: Path, to: str | None, acks: str) -> None:  # noqa: A001  the command's name
+    """Open and verify the records that wait, for a core that is not written in Python.
+
+    --to ndjson writes one CloudEvent a line to standard output. With --acks stdin, a record is done when
+    standard input brings its answer, one JSON object a line:
+
+    \b
+      {"id": "…", "outcome": "APPLIED"}
+      {"id": "…", "outcome": "REJECTED", "code": "NID_UNKNOWN", "field_path": "/person/nid"}
+      {"id": "…", "retry_after_s": 60}
+
+    Up to 256 lines are out at a time; when standard input ends, what was not answered comes again. With
+    --acks flush a record is done when its line was flushed: nothing brings it again, and its answer is given
+    with `isnad open answer`.
+
+    --to amqp puts each event into the queue that `core` names in the configuration; it is done when that
+    queue has confirmed it. Answers of the same form are taken from the other queue there.
+
+    Each event carries its evidence, a receipt, in the attribute `evidence`. Messages that do not verify are
+    parked.
+    """  # noqa: D301  \b keeps click from filling the paragraph
+    try:
+        settings = Settings.load(config)
+    except Invalid as error:
+        raise click.ClickException(str(error)) from error
+    context.obj = settings
+    if context.invoked_subcommand is not None:
+        return
+    observe.configure("open", stream=sys.stderr)
+    match to:
+        case "ndjson":
+            _to_ndjson(settings, acks)
+        case "amqp":
+            _to_amqp(settings)
+        case _:
+            raise click.UsageError("say where records go, --to ndjson or --to amqp, or name a command")
+
+
+@open.command("state")
+@click.pass_obj
+def state(settings: Settings) -> None:
+    """Show stopped lanes and how many answers are under way, as JSON."""
+    with _ledger(settings) as ledger:
+        found = State(tuple(ledger.stops().values()), Answers(ledger).state())
+    click.echo(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
+
+
+@open.command("clear-lane")
+@click.argument("lane")
+@click.option("--why", required=True, help="What was found; kept in the ledger with your name.")
+@click.pass_obj
+def clear_lane(settings: Settings, lane: str, why: str) -> None:
+    """Let LANE be opened again after somebody has found out why it was stopped.
+
+    Its history begins anew with the next batch. Bring parked messages back with `isnad queue requeue`.
+    """
+    with _ledger(settings) as ledger:
+        if not ledger.clear(lane, getpass.getuser(), why):
+            raise click.ClickException(f"the lane {lane} is not stopped")
+    click.echo(f"{lane}: cleared")
+
+
+@open.command("answer")
+@click.argument("answers", type=click.File("rb"), default="-")
+@click.pass_obj
+def answer(settings: Settings, answers: BinaryIO) -> None:
+    """Give the answers in ANSWERS (NDJSON, or - for standard input) for records that were handed over.
+
+    They are sent by the `isnad open` that runs, or runs next.
+    """
+    with _ledger(settings) as ledger:
+        kept = sidecar.keep(Answers(ledger), answers)
+    click.echo(f"{kept.kept} kept, {kept.not_owed} not owed")
+
+
+@open.command("resend")
+@click.pass_obj
+def resend(settings: Settings) -> None:
+    """Send the answers that the gateway refused once more."""
+    with _ledger(settings) as ledger:
+        click.echo(f"{Answers(ledger).again()} to be sent again")
+
+
+def _to_ndjson(settings: Settings, acks: str) -> None:
+    with connected(settings) as consumer:
+        _stop_by_signal(consumer)
+        if acks == "stdin":
+            # Not sys.stdin: a thread may still be reading when the interpreter closes that.
+            answers = os.fdopen(os.dup(sys.stdin.fileno()), "rb", closefd=False)
+            sidecar.to_lines(consumer, sys.stdout.buffer, answers)
+        else:
+            sidecar.to_flushed_lines(consumer, sys.stdout.buffer)
+
+
+def _to_amqp(settings: Settings) -> None:
+    core = settings.core
+    if core is None:
+        raise click.UsageError("the configuration names no `core` queue")
+    with connected(settings) as consumer, queue_of(core.queue, declares=True) as queue:
+        _stop_by_signal(consumer)
+        sidecar.to_queue(consumer, queue, core.events, core.answers)
+
+
+def _stop_by_signal(consumer: Consumer) -> None:
+    """Finish what is under way when told to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: consumer.stop())
+
+
+def _ledger(settings: Settings) -> closing[LedgerFile]:
+    return closing(LedgerFile(Path(settings.ledger)))

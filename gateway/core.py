@@ -1,0 +1,220 @@
+"""Everything a recipient's core needs to receive records, put together from one file, `consumer.yaml`.
+
+with connect(Path("consumer.yaml")) as consumer:
+    for delivery in consumer:
+        apply(delivery.event)
+        delivery.done("APPLIED")
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from crypto.errors import KeysUnavailable
+from crypto.hpke import Suite
+from crypto.keys import LogPublicKeys
+from crypto.openbao import Connection, OpenBao, Session, wrapping_token
+from crypto.openbao.kv import Seeds
+from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
+from crypto.policy import POLICY_MAX_BYTES, policy_from_json
+from gateway import ports
+from gateway.answering import Answering
+from gateway.answers import Answers
+from gateway.configuration import Document, KeyId, Line, Name, parse, read
+from gateway.consumer import Consumer, Decided, no_decisions
+from gateway.errors import Unavailable
+from gateway.ledger import LedgerFile
+from gateway.opening import BatchOpener, LogKeys, PinnedLogKeys, Reader
+from gateway.queue.amqp import Broker
+from gateway.queue.local import LocalQueue
+from gateway.queue.rabbitmq import RabbitMQ as RabbitMQQueue
+from gateway.settings import EmbeddedQueue, FilePath, RabbitMQ, Seconds, SecretReference, secret
+
+ContractName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3}$")]
+QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,99}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
+AnyQueue = Annotated[EmbeddedQueue | RabbitMQ, Field(discriminator="kind")]
+
+
+class Keys(Document):
+    """The recipient's key server, its AppRole there, and the ids of its keys: the newest and those before it.
+
+    Without `log_policy` the gateway's public log keys are read there too; with it they are the ones in that
+    policy file, and a rotated key is only believed once the file names it.
+    """
+
+    address: Url
+    ca_file: FilePath
+    timeout_s: Seconds = 5
+    role: Line
+    role_id: Line
+    wrapping_token: SecretReference
+    key_ids: Annotated[tuple[KeyId, ...], Field(min_length=1, max_length=8)]
+    log_policy: FilePath | None = None
+
+
+class Gateway(Document):
+    """Where answers go, and the certificate that says who sends them: PEM files, the key's in memory only."""
+
+    url: Url
+    ca_file: FilePath
+    certificate_file: FilePath
+    key_file: FilePath
+
+
+class Core(Document):
+    """For `isnad open --to amqp`: in the recipient's own zone, where events go and answers come from."""
+
+    queue: AnyQueue
+    events: QueueName = "core.events"
+    answers: QueueName = "core.answers"
+
+
+class Settings(Document):
+    """`consumer.yaml`. `senders` lists the contracts that each agency sends; nothing else is opened.
+
+    `origin` is that of the gateway's `gateway.yaml`; `suites` are the ones accepted.
+    """
+
+    participant: Name
+    origin: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*(/[a-z0-9._-]+)*$", max_length=100)
+    ]
+    suites: Annotated[tuple[Annotated[Suite, Field(strict=False)], ...], Field(min_length=1)]
+    senders: Annotated[dict[Name, tuple[ContractName, ...]], Field(min_length=1)]
+    queue: AnyQueue
+    ledger: FilePath
+    keys: Keys
+    gateway: Gateway
+    core: Core | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read the file; paths in it begin at its folder.
+
+        Raises:
+            contracts.errors.Invalid: every problem of the file.
+        """
+        return parse(read(path.parent, path.name), path.name, cls, {"folder": str(path.parent)})
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The names of the queues that hold what is for this participant."""
+        contracts = {contract for sent in self.senders.values() for contract in sent}
+        return tuple(f"{self.participant}.{contract}" for contract in sorted(contracts))
+
+
+@contextmanager
+def connect(path: Path, decided: Decided = no_decisions) -> Iterator[Consumer]:
+    """Return a consumer that is ready to be iterated over; answers are sent while the context lasts.
+
+    `decided` asks the core which records it has committed already: see `gateway.consumer`.
+
+    Raises:
+        contracts.errors.Invalid: the file has problems.
+        Unavailable: `unavailable.keys`, `unavailable.ledger`, `unavailable.queue` or `unavailable.secret`.
+    """
+    with connected(Settings.load(path), decided) as consumer:
+        yield consumer
+
+
+@contextmanager
+def connected(settings: Settings, decided: Decided = no_decisions) -> Iterator[Consumer]:
+    """As `connect`, with settings that were read."""
+    with ExitStack() as stack:
+        ledger = stack.enter_context(closing(LedgerFile(Path(settings.ledger))))
+        session = stack.enter_context(_session(settings.keys))
+        reader = Reader(
+            kids={settings.participant: settings.keys.key_ids},
+            lanes={sender: sender for sender in settings.senders},
+            origin=settings.origin,
+            suites=frozenset(settings.suites),
+        )
+        opener = BatchOpener(reader, Seeds(session, "nea"), _log_keys(settings, session), ledger)
+        queue = stack.enter_context(queue_of(settings.queue))
+        answering = Answering(
+            Answers(ledger), settings.participant, settings.gateway.url, _client_context(settings.gateway)
+        )
+        stack.enter_context(answering.running())
+        yield Consumer(queue=queue, queues=settings.queues, opener=opener, ledger=ledger, decided=decided)
+
+
+@contextmanager
+def queue_of(settings: EmbeddedQueue | RabbitMQ, *, declares: bool = False) -> Iterator[ports.Queue]:
+    """Open the queue that settings name; `declares` is for an account that may make queues on the broker."""
+    queue: LocalQueue | RabbitMQQueue
+    if isinstance(settings, EmbeddedQueue):
+        queue = LocalQueue(Path(settings.path))
+    else:
+        tls = _trusting(settings.ca_file)
+        broker = Broker(
+            settings.host, settings.port, tls, settings.user, secret(settings.password), settings.virtual_host
+        )
+        queue = RabbitMQQueue(broker, declares=declares)
+    with closing(queue):
+        yield queue
+
+
+class _TransitLogKeys:
+    """The gateway's log keys as the key server shows them to those who verify (`opening.LogKeys`)."""
+
+    def __init__(self, bao: OpenBao, suites: tuple[Suite, ...]) -> None:
+        self._bao = bao
+        self._hybrid = Suite.HYBRID in suites
+
+    def public_keys(self) -> LogPublicKeys:
+        """See `LogKeys.public_keys`."""
+        return LogPublicKeys(
+            tuple(transit_public_keys(self._bao, ED25519_KEY).values()),
+            tuple(transit_public_keys(self._bao, MLDSA44_KEY).values()) if self._hybrid else (),
+        )
+
+
+def _log_keys(settings: Settings, session: Session) -> LogKeys:
+    if settings.keys.log_policy is None:
+        return _TransitLogKeys(session, settings.suites)
+    path = Path(settings.keys.log_policy)
+    policy = policy_from_json(read(path.parent, path.name, POLICY_MAX_BYTES))
+    return PinnedLogKeys(LogPublicKeys(policy.ed25519, policy.mldsa44))
+
+
+@contextmanager
+def _session(keys: Keys) -> Iterator[Session]:
+    """Log in with the one-use token, and stay logged in."""
+    connection = Connection(keys.address, _pem(keys.ca_file), timeout_s=keys.timeout_s)
+    with closing(connection):
+        session = Session(connection, keys.role, keys.role_id)
+        try:
+            session.log_in(wrapping_token(keys.wrapping_token))
+        except KeysUnavailable as error:
+            raise Unavailable("unavailable.keys", str(error)) from error
+        with session.staying():
+            yield session
+
+
+def _client_context(gateway: Gateway) -> ssl.SSLContext:
+    context = _trusting(gateway.ca_file)
+    try:
+        context.load_cert_chain(gateway.certificate_file, gateway.key_file)
+    except OSError as error:
+        raise Unavailable(
+            "unavailable.secret", "gateway.certificate_file and key_file: not a pair"
+        ) from error
+    return context
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=_pem(ca_file))
+    return context
+
+
+def _pem(path: str) -> str:
+    return read(Path(path).parent, Path(path).name).decode("ascii")
