@@ -9,12 +9,13 @@ sent again.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import orjson
 
 from adapters.rest.problems import text_of
+from gateway import metrics
 from gateway.doors import Evidence
 from gateway.records import Outcome, Outcomes, Refusal, Status
 
@@ -22,27 +23,30 @@ NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
 
 
-@dataclass(slots=True)
 class Counts:
     """How many records of a submission had which outcome."""
 
-    accepted: int = 0
-    duplicate: int = 0
-    refused: int = 0
+    def __init__(self) -> None:
+        self._counted: Counter[tuple[Status, str]] = Counter()
 
     def add(self, outcomes: Outcomes) -> None:
         """Count outcomes."""
-        for outcome in outcomes:
-            if outcome.status is Status.ACCEPTED:
-                self.accepted += 1
-            elif outcome.status is Status.DUPLICATE:
-                self.duplicate += 1
-            else:
-                self.refused += 1
+        self._counted.update(
+            (outcome.status, outcome.refusal.code if outcome.refusal else "") for outcome in outcomes
+        )
+
+    def of(self, status: Status) -> int:
+        """Return how many records became this."""
+        return sum(count for (counted, _), count in self._counted.items() if counted is status)
 
     def as_json(self) -> dict[str, int]:
         """Return the counts by outcome."""
-        return {"accepted": self.accepted, "duplicate": self.duplicate, "refused": self.refused}
+        return {status.value: self.of(status) for status in Status}
+
+    def report(self, sender: str, contract: str) -> None:
+        """Add to the metrics."""
+        for (status, code), count in self._counted.items():
+            metrics.count_records(sender, contract, status, code, count)
 
 
 class Lines:

@@ -120,6 +120,7 @@ class Records:
             code = "submission.answer_unread"
         duration_s = time.monotonic() - began
         metrics.ACCEPT_SECONDS.observe(duration_s)
+        counts.report(submission.sender, submission.contract)
         if code:
             metrics.count_error(code)
         log.info(
@@ -143,7 +144,7 @@ class Records:
         if len(outcomes) == 1 and outcomes[0].refusal is not None:
             raise refused(outcomes[0].refusal)
         earlier: Mapping[str, Evidence] = {}
-        if counts.duplicate:
+        if counts.of(Status.DUPLICATE):
             repeated = [outcome.record_id for outcome in outcomes if outcome.status is Status.DUPLICATE]
             earlier = await asyncio.to_thread(self._receipts, submission.sender, repeated[:EARLIER_RECEIPTS])
         pieces = []

@@ -35,6 +35,8 @@ def test_operators_find_details_and_metrics_on_loopback(desk: Desk, moh: Client)
         exposed = httpx.get(f"{base}/metrics", trust_env=False).text
     assert ready.json()["dependencies"] == {"store": "ready", "keys": "sealed"}
     assert 'isnad_errors_total{code="record.json.syntax"}' in exposed
+    labels = 'code="record.json.syntax",contract="death.v1",sender="moh",status="refused"'
+    assert f"isnad_records_total{{{labels}}}" in exposed
 
 
 def test_plain_http_is_for_loopback_only(desk: Desk):
