@@ -92,7 +92,12 @@ class Binding:
         Args:
             max_record_bytes: the gateway's limit; the smaller of it and the binding's holds.
             media_type: one of `media_types`, without parameters; None takes the first.
+
+        Raises:
+            ValueError: for a media type that the binding does not name.
         """
+        if media_type is not None and media_type not in self.media_types:
+            raise ValueError("the binding does not name this media type")
         framing = FRAMINGS[media_type or self.media_types[0]]
         return self.source.splitter(
             framing, min(max_record_bytes, self.max_record_bytes), self.max_document_bytes

@@ -182,6 +182,8 @@ def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, st
     for where, pointer in pointers:
         if pointer is not None and schema_lint.resolve(schema, pointer) is None:
             found.append((where, f"the schema has no field {pointer}"))
+    if properties.about and (schema_lint.resolve(schema, properties.about) or {}).get("format") != "uuid":
+        found.append(("about", "must be a field of format uuid: it stands in clear in the log"))
     for name in properties.logged:
         node = schema_lint.resolve(schema, "/" + name)
         if node is None or not ({"enum", "const"} & node.keys()):

@@ -91,6 +91,7 @@ def test_nothing_personal_shows_in_a_repr(secret):
         (changed(death__date=None), "/death/date"),
         (changed(death__date=""), "death.date"),
         (changed(notification_no="25803144100131"), "notification_no"),
+        (changed(action="AMEND", amends="X-25803144100131"), "amends"),
     ],
 )
 def test_a_refusal_names_the_field_as_the_agency_knows_it(record, field):
@@ -241,6 +242,11 @@ def test_one_binding_is_framed_by_its_media_type_and_the_smaller_limit(media_typ
     splitter = MOH.splitter(100, media_type)
     pieces = splitter.feed(b'{"a":"' + b"x" * 200 + b'"}') + splitter.close()
     assert [piece.refusal.code for piece in pieces] == ["record.size"]
+
+
+def test_a_media_type_that_was_not_agreed_gets_no_splitter():
+    with pytest.raises(ValueError, match="does not name"):
+        MOH.splitter(100, "text/csv")
 
 
 # -- rules across fields

@@ -64,6 +64,12 @@ def test_the_digest_sees_every_octet_and_every_name(folder, catalogue):
             "[outcome, event_ref]",
             "event_ref must be an enumerated",
         ),
+        (
+            "canonical/disposition/v1/contract.odcs.yaml",
+            "value: /event_id",
+            "value: /event_ref",
+            "format uuid",
+        ),
         (f"{DEATH}/schema.json", "#/$defs/ref", "https://example.org/x.json", "references stay inside"),
         (f"{DEATH}/schema.json", "#/$defs/ref", "#/$defs/gone", "schema.json"),
         (f"{DEATH}/schema.json", '"additionalProperties": false', '"additionalProperties": true', "closed"),
