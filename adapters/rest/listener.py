@@ -81,6 +81,8 @@ class Listener:
             _, overdue = await asyncio.wait(self._state.tasks, timeout=self._config.grace_s)
             for task in overdue:
                 task.cancel()
+            if overdue:  # they wait for what they had promised already
+                await asyncio.wait(overdue, timeout=SHUTDOWN_S)
             log.info("listener.stopped", waiting=len(overdue))
         self._clock.cancel()
 

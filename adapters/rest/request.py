@@ -21,7 +21,7 @@ CONTRACT = re.compile(r"[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3}\Z")
 PARTICIPANT = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}\Z")
 IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,128}\Z")
-SIGNATURE_FIELDS = frozenset({b"signature", b"signature-input", b"isnad-jws-signature"})
+SIGNATURE_FIELDS = frozenset({b"signature", b"signature-input", b"jws-signature"})
 ONCE = frozenset(
     {b"content-type", b"content-length", b"content-encoding", b"idempotency-key", b"host", b"accept-language"}
 )

@@ -194,7 +194,7 @@ class Desk:
     def verify(self, sender: str, origin: Origin, request: Request) -> Origin:
         signed = f"{sender} {request.method} {request.target} ".encode() + request.body
         expected = hashlib.sha256(signed).hexdigest().encode()
-        if dict(request.headers).get(b"isnad-jws-signature") != expected:
+        if dict(request.headers).get(b"jws-signature") != expected:
             raise Rejected("origin.wrong_signature", "the signature must verify")
         return Origin(origin.certificate, "jws", "test-key")
 

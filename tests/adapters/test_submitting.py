@@ -353,22 +353,22 @@ class TestSignatures:
     def test_a_verified_signature_is_named_in_the_entry(self, moh: Client):
         target = b"https://localhost:%d/v1/death.v1/records" % moh.port
         signed = hashlib.sha256(b"moh POST " + target + b" " + record()).hexdigest()
-        answer = moh.post(record(), Isnad_Jws_Signature=signed).json()
+        answer = moh.post(record(), JWS_Signature=signed).json()
         assert json.loads(answer["outcomes"][0]["receipt"]["entry"])["origin"] == "jws"
 
     def test_what_was_signed_for_another_gateway_is_not_taken_here(self, moh: Client, desk: Desk):
         signed = hashlib.sha256(b"moh POST https://other.example/v1/death.v1/records " + record()).hexdigest()
-        answer = moh.post(record(), Isnad_Jws_Signature=signed, Host="other.example")
+        answer = moh.post(record(), JWS_Signature=signed, Host="other.example")
         assert problem(answer, 400, "request.malformed")["field"] == "Host"
         assert not desk.promises
 
     def test_a_wrong_signature_is_refused_and_logged(self, moh: Client, desk: Desk):
-        problem(moh.post(record(), Isnad_Jws_Signature="x"), 403, "origin.wrong_signature")
+        problem(moh.post(record(), JWS_Signature="x"), 403, "origin.wrong_signature")
         assert dict(desk.events[-1].fields)["code"] == "origin.wrong_signature"
         assert not desk.promises
 
     def test_a_signed_stream_is_verified_before_any_of_it_is_accepted(self, moh: Client, desk: Desk):
-        problem(moh.post(many(1000), NDJSON, Isnad_Jws_Signature="x"), 403, "origin.wrong_signature")
+        problem(moh.post(many(1000), NDJSON, JWS_Signature="x"), 403, "origin.wrong_signature")
         assert not desk.promises
 
 

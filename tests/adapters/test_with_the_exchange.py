@@ -11,7 +11,10 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from registry.registry_parts import Configuration
 from served import HOST, Client, client_context, lines, server_context, serving
 from support.batches import RECIPIENT, LaneKeys
@@ -20,6 +23,7 @@ from support.signing import LocalSigner
 import contracts
 from adapters.rest import Config, inbound
 from crypto.hpke import PublicKey, Suite
+from crypto.origin import Request, http_signature, jws
 from crypto.receipt import BatchReceipt, Receipt, verify_receipt
 from gateway import exchange
 from gateway.doors import Gateway
@@ -40,6 +44,9 @@ ORIGIN = "gate.example"
 QUOTA = {"records_per_s": 10_000, "burst": 10_000, "submissions_per_s": 1000, "records_per_day": 100_000}
 
 
+SIGNING_KEY = ec.generate_private_key(ec.SECP256R1())
+
+
 class Recipients:
     """The authority's public key."""
 
@@ -50,7 +57,9 @@ class Recipients:
 @pytest.fixture(scope="module")
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     configuration = Configuration(tmp_path_factory.mktemp("rest") / "config")
-    configuration.agency("moh", quota=QUOTA)
+    public = SIGNING_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    configuration.write("pki/signing.pem", public)
+    configuration.agency("moh", quota=QUOTA, origin_keys=[{"kid": "moh-1", "key": "pki/signing.pem"}])
     return configuration
 
 
@@ -110,11 +119,7 @@ def test_the_same_again_is_a_duplicate_whose_first_receipt_still_verifies(
 
 
 def test_a_stream_is_sealed_in_batches_and_each_record_can_be_proven(client: Client, signer: LocalSigner):
-    pattern = json.loads((SAMPLES / "one.json").read_bytes())
-    sent = [
-        json.dumps(pattern | {"notification_no": f"MOH-1203-2026-{n:06}"}, ensure_ascii=False).encode()
-        for n in range(200_000, 200_600)
-    ]
+    sent = [_record(number) for number in range(200_000, 200_600)]
     answered = lines(client.post(b"\n".join(sent), "application/x-ndjson").content)
     assert answered[-1]["summary"]["accepted"] == len(sent)
     batch = None
@@ -162,6 +167,21 @@ def test_an_idempotency_key_stands_for_one_body(client: Client):
     assert (answer.status_code, answer.json()["code"]) == (422, "submission.idempotency_key_reused")
 
 
+@pytest.mark.parametrize("scheme", ["jws", "http-signature"])
+def test_a_signed_submission_is_verified_and_its_signature_named_in_the_entry(client: Client, scheme: str):
+    body = _record(400_000 + len(scheme))
+    answer = _signed(client, scheme, body, body)
+    entry = json.loads(answer.json()["outcomes"][0]["receipt"]["entry"])
+    assert entry["origin"][scheme] == "moh-1"
+
+
+@pytest.mark.parametrize("scheme", ["jws", "http-signature"])
+def test_a_body_other_than_the_signed_one_is_refused(client: Client, scheme: str):
+    answer = _signed(client, scheme, _record(500_001), _record(500_002))
+    assert answer.status_code == 403
+    assert answer.json()["code"].startswith("origin.wrong_")
+
+
 def test_a_submission_and_its_record_can_be_asked_for(client: Client):
     answer = client.post((SAMPLES / "decorated_name.json").read_bytes()).json()
     with client.http as http:
@@ -176,13 +196,12 @@ def test_a_submission_and_its_record_can_be_asked_for(client: Client):
 def test_a_key_server_that_is_sealed_makes_nothing_promised(client: Client, signer: LocalSigner):
     signer.available = False
     try:
-        record = json.loads((SAMPLES / "one.json").read_bytes()) | {"notification_no": "MOH-1203-2026-300000"}
-        answer = client.post(json.dumps(record).encode())
+        answer = client.post(_record(300_000))
     finally:
         signer.available = True
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable.keys")
     assert int(answer.headers["retry-after"]) >= 1
-    assert client.post(json.dumps(record).encode()).json()["outcomes"][0]["outcome"] == "accepted"
+    assert client.post(_record(300_000)).json()["outcomes"][0]["outcome"] == "accepted"
 
 
 def test_the_published_documents_show_the_agencys_own_form(client: Client):
@@ -192,3 +211,23 @@ def test_the_published_documents_show_the_agencys_own_form(client: Client):
     assert "/v1/death.v1/records" in document["paths"]
     assert "/v1/disposition.v1/records" not in document["paths"]
     assert "notification_no" in page
+
+
+def _record(number: int) -> bytes:
+    """A notification that differs from the sample in its number."""
+    pattern = json.loads((SAMPLES / "one.json").read_bytes())
+    changed = pattern | {"notification_no": f"MOH-1203-2026-{number:06}"}
+    return json.dumps(changed, ensure_ascii=False).encode()
+
+
+def _signed(client: Client, scheme: str, signed: bytes, sent: bytes) -> httpx.Response:
+    """Send one body with the signature over another."""
+    target = f"https://{HOST}:{client.port}/v1/death.v1/records"
+    head = [(b"content-type", b"application/json")]
+    if scheme == "jws":
+        fields = [jws.sign(signed, SIGNING_KEY, "moh-1")]
+    else:
+        request = Request("POST", target, head)
+        fields = http_signature.sign(request, signed, SIGNING_KEY, "moh-1", int(time.time()))
+    with client.http as http:
+        return http.post(target, content=sent, headers=[*head, *fields])
