@@ -19,9 +19,9 @@ from pydantic import Field, StringConstraints
 from crypto.errors import KeysUnavailable
 from crypto.hpke import Suite
 from crypto.keys import LogPublicKeys
-from crypto.openbao import Connection, OpenBao, Session, wrapping_token
+from crypto.openbao import Connection, Session, wrapping_token
 from crypto.openbao.kv import Seeds
-from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
+from crypto.openbao.signer import TransitLogKeys
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json
 from gateway import ports
 from gateway.answering import Answering
@@ -161,24 +161,10 @@ def queue_of(settings: EmbeddedQueue | RabbitMQ, *, declares: bool = False) -> I
         yield queue
 
 
-class _TransitLogKeys:
-    """The gateway's log keys as the key server shows them to those who verify (`opening.LogKeys`)."""
-
-    def __init__(self, bao: OpenBao, suites: tuple[Suite, ...]) -> None:
-        self._bao = bao
-        self._hybrid = Suite.HYBRID in suites
-
-    def public_keys(self) -> LogPublicKeys:
-        """See `LogKeys.public_keys`."""
-        return LogPublicKeys(
-            tuple(transit_public_keys(self._bao, ED25519_KEY).values()),
-            tuple(transit_public_keys(self._bao, MLDSA44_KEY).values()) if self._hybrid else (),
-        )
-
-
 def _log_keys(settings: Settings, session: Session) -> LogKeys:
     if settings.keys.log_policy is None:
-        return _TransitLogKeys(session, settings.suites)
+        suite = Suite.HYBRID if Suite.HYBRID in settings.suites else Suite.CLASSICAL
+        return TransitLogKeys(session, suite)
     path = Path(settings.keys.log_policy)
     policy = policy_from_json(read(path.parent, path.name, POLICY_MAX_BYTES))
     return PinnedLogKeys(LogPublicKeys(policy.ed25519, policy.mldsa44))

@@ -37,8 +37,8 @@ log = structlog.get_logger()
 def to_lines(consumer: Consumer, out: BinaryIO, answers: BinaryIO) -> None:
     """Write events as lines and read an answer for each; a record is done when its answer was read.
 
-    Up to 256 lines go out before the answers to all of them are waited for. Ends when `answers` does; what is
-    not answered by then comes again.
+    A batch of 1 to 256 lines goes out, then the answers to all of them are waited for. Ends when `answers`
+    does; what is not answered by then comes again.
 
     Raises:
         Rejected: `answer.malformed`: a line that is no answer, or for no record that is out.

@@ -50,7 +50,8 @@ def open(context: click.Context, config: Path, to: str | None, acks: str) -> Non
       {"id": "…", "outcome": "REJECTED", "code": "NID_UNKNOWN", "field_path": "/person/nid"}
       {"id": "…", "retry_after_s": 60}
 
-    Up to 256 lines are out at a time; when standard input ends, what was not answered comes again. With
+    A batch of 1 to 256 lines is out at a time. The next one comes when all of it is answered, so do not wait
+    for more lines before you answer. When standard input ends, what was not answered comes again. With
     --acks flush a record is done when its line was flushed: nothing brings it again, and its answer is given
     with `isnad open answer`.
 
