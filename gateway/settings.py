@@ -105,9 +105,9 @@ class Serving(Document):
 
 
 class Limits(Document):
-    """What a client may cost. A body streamed record by record has no end; others stop at `body_bytes`."""
+    """What a client may cost. A body larger than `body_bytes` is taken and answered as a stream, record by record."""
 
-    body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 16 * MIB
+    body_bytes: Annotated[int, Field(ge=1024, le=16 * MIB)] = MIB
     signed_body_bytes: Annotated[int, Field(ge=1024, le=64 * MIB)] = 8 * MIB
     """A signed body is kept until its signature is verified, so it cannot be streamed."""
     header_bytes: Annotated[int, Field(ge=1024, le=MIB)] = 32 * 1024

@@ -79,6 +79,7 @@ def rest_config(rest: ModuleType, settings: Settings, serving: Serving) -> Any:
     return rest.Config(
         host=serving.listen.host,
         port=serving.listen.port,
+        server_names=serving.listen.server_names,
         grace_s=float(settings.stop_grace_s),
         limits=rest.Limits(
             max_connections=limits.connections,
@@ -86,6 +87,7 @@ def rest_config(rest: ModuleType, settings: Settings, serving: Serving) -> Any:
             header_timeout_s=float(limits.header_timeout_s),
             idle_timeout_s=float(limits.idle_timeout_s),
             min_bytes_per_s=limits.body_min_bytes_per_s,
+            max_whole_body_bytes=limits.body_bytes,
             max_signed_body_bytes=limits.signed_body_bytes,
         ),
     )
