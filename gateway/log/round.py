@@ -83,13 +83,13 @@ class Round:
     sealed: list[Sealed] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     disposed: list[Noted] = field(default_factory=list)
-    promised: dict[str, Promise] = field(default_factory=dict)
+    promised: dict[str, tuple[int, Kept]] = field(default_factory=dict)  # with the record's place
     _places: dict[str, int] = field(default_factory=dict)  # of records promised before this round
 
     def known(self, batch: Batch) -> tuple[Promise, ...]:
         """Return what was promised before, in the store or in this round, of the batch's records."""
         ids = [kept.record_id for kept in batch.kept]
-        found = [self.promised[record_id] for record_id in ids if record_id in self.promised]
+        found = [self._promise(record_id) for record_id in ids if record_id in self.promised]
         for record_id, (place, fingerprint, salt) in self._promised_before(ids).items():
             number, index = located(place)
             found.append(Promise(record_id, self.state.names[number], index, fingerprint, salt))
@@ -97,25 +97,24 @@ class Round:
 
     def append(self, batch: Batch) -> Sealed | None:
         """Give a batch of records that nobody promised before its place; None if all of them were refused."""
-        name = batch.terms.lane
+        name, kept = batch.terms.lane, batch.kept
         # Refusals first: a batch's message proves that its records are the end of the tree at its checkpoint.
         if batch.refused:
             self._grow(name, [refused.entry for refused in batch.refused])
         self.batches.append(batch)
         if batch.draft is None:
             return None
-        if len(batch.kept) != len(batch.draft.entries):
+        if len(kept) != len(batch.draft.entries):
             raise ValueError("a batch whose records and entries do not match")
         sealed = self._seal(batch.terms, batch.draft)
-        first, number = sealed.frontier.size, self._lane(name).number
-        for index, kept in enumerate(batch.kept, first):
-            place, octets = place_of(number, index), octets_of(kept.record_id)
-            self.promises.append((place, octets, kept.fingerprint, kept.salt))
-            self.postings.append((tag_of(octets), place))
-            if kept.subject:
-                self.postings.append((tag_of(kept.subject), place))
-            self.promised[kept.record_id] = Promise(kept.record_id, name, index, kept.fingerprint, kept.salt)
-        self._dispose([kept for kept in batch.kept if kept.about], batch.terms.sender)
+        first = place_of(self._lane(name).number, sealed.frontier.size)
+        octets_of_kept = (_octets(one.record_id) for one in kept)
+        placed = list(zip(range(first, first + len(kept)), octets_of_kept, kept, strict=True))
+        self.promises += [(place, octets, one.fingerprint, one.salt) for place, octets, one in placed]
+        self.postings += [(tag_of(octets), place) for place, octets, _ in placed]
+        self.postings += [(tag_of(one.subject), place) for place, _, one in placed if one.subject]
+        self.promised |= {one.record_id: (place, one) for place, _, one in placed}
+        self._dispose([one for one in kept if one.about], batch.terms.sender)
         return sealed
 
     def note(self, noted: Sequence[Noted]) -> list[Where]:
@@ -220,9 +219,16 @@ class Round:
             return None if row is None else int(row[0])
         return self.spans[span]
 
+    def _promise(self, record_id: str) -> Promise:
+        """Return what this round promises under an id."""
+        place, kept = self.promised[record_id]
+        number, index = located(place)
+        names = {lane.number: name for name, lane in self.lanes.items()}
+        return Promise(record_id, names[number], index, kept.fingerprint, kept.salt)
+
     def _promised_before(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, bytes]]:
         """Return place, fingerprint and salt of those of the ids that the store has promised."""
-        sought = {octets_of(record_id): record_id for record_id in ids}
+        sought = {_octets(record_id): record_id for record_id in ids}
         candidates = self.state.tags.places(self.db, [tag_of(octets) for octets in sought])
         query = "SELECT place, record_id, fingerprint, salt FROM promise WHERE place IN"
         return {
@@ -247,13 +253,18 @@ class Round:
         return read
 
 
+def _octets(record_id: str) -> bytes:
+    """Return the 16 bytes of what is known to be a record id."""
+    return bytes.fromhex(record_id.replace("-", ""))
+
+
 def octets_of(record_id: str) -> bytes:
     """Return the 16 bytes of a record id.
 
     Raises:
         ValueError: not a UUID in its canonical text.
     """
-    octets = bytes.fromhex(record_id.replace("-", ""))
+    octets = _octets(record_id)
     if text_of(octets) != record_id:
         raise ValueError("a record id is a UUID")
     return octets

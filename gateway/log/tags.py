@@ -15,8 +15,9 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 
 from gateway.log.store import insert, select, snapshot
 
@@ -24,6 +25,7 @@ BUCKETS = 256
 WAITING_MAX = 128 * 1024  # postings in memory, about 20 MiB; more would mean fewer pages an append
 _POSTING = struct.Struct(">qq")  # tag, place
 _BYTES = 8
+_FIRST_BYTE = 56  # of a tag, which is signed: shifted by this it is -128 to 127, in the order of the index
 
 Posting = tuple[int, int]
 
@@ -59,27 +61,28 @@ class Tags:
 
     def __init__(self, db: sqlite3.Connection, waiting_max: int = WAITING_MAX) -> None:
         self._waiting_max = waiting_max
-        self._buckets: list[dict[int, tuple[int, ...]]] = [{} for _ in range(BUCKETS)]
-        self._waiting = 0
+        self._buckets: list[dict[int, int]] = [{} for _ in range(BUCKETS)]  # tag to its first place
+        self._again: dict[int, list[int]] = {}  # tag to its other places
+        self.waiting = 0
         self._turns = 0  # bucket `_turns % BUCKETS` is the next one to be put into the index
         self._young: deque[tuple[int, int]] = deque()  # round, and the turn after which it may be forgotten
         for number, postings in db.execute("SELECT round, postings FROM tag_young ORDER BY round"):
-            self._add(number, _POSTING.iter_unpack(postings))
+            self._add(number, [(tag, place) for tag, place in _POSTING.iter_unpack(postings)])
 
     def places(self, db: sqlite3.Connection, tags: Sequence[int]) -> list[int]:
         """Return every place where one of these tags occurs."""
-        found = {place for _, place in select(db, "SELECT tag, place FROM tag WHERE tag IN", tags)}
+        found = {place for (place,) in select(db, "SELECT place FROM tag WHERE tag IN", tags)}
         for tag in tags:
-            found.update(self._buckets[_bucket(tag)].get(tag, ()))
+            found.update(self._places(tag))
         return sorted(found)
 
     def turn(self, postings: Sequence[Posting]) -> Turn:
         """Plan what a round that adds these postings does to the index."""
         turn = Turn(postings)
-        left = self._waiting + len(postings)
+        left = self.waiting + len(postings)
         while left > self._waiting_max and len(turn.buckets) < BUCKETS:
             bucket = (self._turns + len(turn.buckets)) % BUCKETS
-            left -= sum(map(len, self._buckets[bucket].values()))
+            left -= len(self._rows(bucket))
             turn.buckets.append(bucket)
         turns = self._turns + len(turn.buckets)
         for number, after in self._young:
@@ -91,19 +94,20 @@ class Tags:
     def write(self, db: sqlite3.Connection, number: int, turn: Turn) -> None:
         """Write a turn as part of round `number`."""
         if turn.postings:
-            packed = b"".join(_POSTING.pack(tag, place) for tag, place in turn.postings)
+            packed = b"".join(starmap(_POSTING.pack, turn.postings))
             insert(db, "tag_young", [(number, packed)])
         for bucket in turn.buckets:
-            waiting = self._buckets[bucket].items()
-            rows = sorted((tag, place) for tag, at in waiting for place in at)
-            insert(db, "tag", rows, verb="INSERT OR IGNORE")  # after a restart some are in the index already
+            # After a restart some are in the index already.
+            insert(db, "tag", sorted(self._rows(bucket)), verb="INSERT OR IGNORE")
         if turn.forget >= 0:
             db.execute("DELETE FROM tag_young WHERE round <= ?", (turn.forget,))
 
     def keep(self, number: int, turn: Turn) -> None:
         """Take a committed turn into memory."""
         for bucket in turn.buckets:
-            self._waiting -= sum(map(len, self._buckets[bucket].values()))
+            self.waiting -= len(self._rows(bucket))
+            for tag in self._buckets[bucket]:
+                self._again.pop(tag, None)
             self._buckets[bucket] = {}
         self._turns += len(turn.buckets)
         while self._young and self._young[0][0] <= turn.forget:
@@ -111,14 +115,21 @@ class Tags:
         if turn.postings:
             self._add(number, turn.postings)
 
-    def _add(self, number: int, postings: Iterable[tuple[int, ...]]) -> None:
+    def _add(self, number: int, postings: Sequence[Posting]) -> None:
+        buckets, again = self._buckets, self._again
         for tag, place in postings:
-            bucket = self._buckets[_bucket(tag)]
-            bucket[tag] = (*bucket.get(tag, ()), place)
-            self._waiting += 1
+            if buckets[(tag >> _FIRST_BYTE) + BUCKETS // 2].setdefault(tag, place) != place:
+                again.setdefault(tag, []).append(place)
+        self.waiting += len(postings)
         self._young.append((number, self._turns + BUCKETS))
 
+    def _places(self, tag: int) -> tuple[int, ...]:
+        first = self._buckets[(tag >> _FIRST_BYTE) + BUCKETS // 2].get(tag)
+        return () if first is None else (first, *self._again.get(tag, ()))
 
-def _bucket(tag: int) -> int:
-    """The tag's first byte; buckets stand in the order of the index."""
-    return (tag >> 56) + BUCKETS // 2
+    def _rows(self, bucket: int) -> list[Posting]:
+        """Return what waits in a bucket."""
+        rows = list(self._buckets[bucket].items())
+        if self._again:
+            rows += [(tag, place) for tag, _ in rows for place in self._again.get(tag, ())]
+        return rows

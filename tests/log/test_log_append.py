@@ -8,6 +8,7 @@ import orjson
 import pytest
 from support.batches import RECIPIENT, batch_of, octets_of_record, terms_of
 from support.signing import LocalSigner
+from support.stores import Store
 
 from crypto.entry import record_id
 from crypto.hpke import Suite
@@ -239,9 +240,7 @@ async def test_a_batch_that_cannot_be_written_takes_no_other_one_with_it(store):
     assert isinstance(await store.log.append(sound), SealedBatch)
 
 
-async def test_two_writers_on_one_store_never_fork_a_lane(store, tmp_path):
-    from conftest import Store  # noqa: PLC0415
-
+async def test_two_writers_on_one_store_never_fork_a_lane(store):
     second = Store(store.path, signer=store.signer)
     terms = terms_of()
     try:

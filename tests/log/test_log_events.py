@@ -11,18 +11,12 @@ from support.draining import eventually
 from crypto.entry import record_id
 from crypto.receipt import verify_logged
 from gateway.errors import Unavailable
-from gateway.log.replay import verify_lane
 from gateway.log.search import show, trace
 from gateway.records import GATEWAY, Event
 
 
 def identifier(reference, sender="moh", contract="death.v1"):
     return record_id(sender, contract, reference, "assert")
-
-
-def kinds(store, lane):
-    size = verify_lane(store.db, lane, store.policy(lane)).size
-    return [show(store.db, lane, index).fields["kind"] for index in range(size)]
 
 
 async def test_an_event_is_receipted_and_says_what_and_when(store):
@@ -60,7 +54,7 @@ async def test_an_event_about_a_range_is_appended_once_however_often_it_is_repor
     store.spool.leave([event])
     store.spool.leave([event])
     assert eventually(lambda: store.db.execute("SELECT count(*) FROM spool").fetchone() == (0,))
-    assert kinds(store, "moh").count("record.delivered") == 1
+    assert store.kinds("moh").count("record.delivered") == 1
 
 
 @pytest.mark.parametrize(
@@ -88,7 +82,7 @@ async def test_an_event_no_lane_can_hold_is_refused_where_it_is_made(store, even
 def test_what_another_process_leaves_is_appended_within_moments(store):
     store.spool.leave([Event(GATEWAY, "officer.searched", (("officer", "A. Hassan"), ("reason", "شكوى 12")))])
     assert eventually(lambda: store.records.checkpoint(GATEWAY) is not None)
-    assert kinds(store, GATEWAY) == ["lane.opened", "officer.searched"]
+    assert store.kinds(GATEWAY) == ["lane.opened", "officer.searched"]
     assert show(store.db, GATEWAY, 1).fields["reason"] == "شكوى 12"
 
 
@@ -100,7 +94,7 @@ async def test_what_is_left_while_nothing_can_be_signed_is_appended_later(store)
         await store.log.note([Event("moh", "ping.received", ())])
     store.signer.available = True
     assert eventually(lambda: store.db.execute("SELECT count(*) FROM spool").fetchone() == (0,))
-    assert kinds(store, "moh") == ["lane.opened", "record.accepted", "record.delivered"]
+    assert store.kinds("moh") == ["lane.opened", "record.accepted", "record.delivered"]
 
 
 def test_a_row_of_the_spool_that_is_no_event_stops_nothing_and_is_remembered(store):
@@ -108,8 +102,8 @@ def test_a_row_of_the_spool_that_is_no_event_stops_nothing_and_is_remembered(sto
     store.spool._db.execute("INSERT INTO spool VALUES (NULL, '', 'a.b', '[[1,2]]', '', 0, 0, 0)")
     store.spool.leave([Event("moh", "ping.received", ())])
     assert eventually(lambda: store.db.execute("SELECT count(*) FROM spool").fetchone() == (0,))
-    assert kinds(store, "moh") == ["lane.opened", "ping.received"]
-    assert kinds(store, GATEWAY) == ["lane.opened", "event.malformed", "event.malformed"]
+    assert store.kinds("moh") == ["lane.opened", "ping.received"]
+    assert store.kinds(GATEWAY) == ["lane.opened", "event.malformed", "event.malformed"]
 
 
 async def test_the_lane_of_a_record_remembers_the_answer_of_the_one_it_was_sent_to(store):
@@ -118,7 +112,7 @@ async def test_the_lane_of_a_record_remembers_the_answer_of_the_one_it_was_sent_
     logged = (("outcome", "REJECTED"), ("code", "NID_UNKNOWN"))
     about = [identifier("d/2"), identifier("d/none"), "no-id"]
     await store.log.append(batch_of(answers, ["a/1", "a/2", "a/3"], about=about, logged=logged))
-    assert kinds(store, "moh") == ["lane.opened", "record.accepted", "record.accepted", "record.disposed"]
+    assert store.kinds("moh") == ["lane.opened", "record.accepted", "record.accepted", "record.disposed"]
     disposed = show(store.db, "moh", 3).fields
     assert (disposed["about"], disposed["outcome"], disposed["code"]) == (
         identifier("d/2"),
@@ -133,7 +127,7 @@ async def test_nobody_else_s_answer_gets_into_the_lane_of_a_record(store):
     await store.log.append(
         batch_of(terms_of("moi", "moh", "disposition.v1"), ["a/1"], about=[identifier("d/1")])
     )
-    assert kinds(store, "moh") == ["lane.opened", "record.accepted"]
+    assert store.kinds("moh") == ["lane.opened", "record.accepted"]
 
 
 async def test_a_held_batch_waits_until_it_is_released(store):
@@ -163,7 +157,7 @@ async def test_what_was_sent_is_forgotten_and_its_delivery_logged(store):
     )
     await asyncio.to_thread(store.outbox.sent, [first], [delivered])
     assert [outgoing.first for outgoing in store.outbox.waiting(10)] == [2]
-    assert eventually(lambda: kinds(store, "moh")[-1] == "record.delivered")
+    assert eventually(lambda: store.kinds("moh")[-1] == "record.delivered")
     assert store.outbox.state().messages == 1
 
 

@@ -66,7 +66,7 @@ def batch_of(
     `refused` and `repeated` name positions (and for the latter, references) that were not sealed; `about`
     holds the ids of the records that these answer.
     """
-    subject = pseudonym(terms.lane, citizen) if citizen else b""
+    subject = hmac.digest(terms.pseudonym_key, citizen.encode(), "sha256") if citizen else b""
     unsealed, kept = [], []
     for position, reference in enumerate(references, 1):
         identifier = record_id(terms.sender, terms.contract, reference, "assert")
