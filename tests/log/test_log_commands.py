@@ -169,10 +169,8 @@ def test_a_damaged_lane_fails_the_check_and_the_index_is_named(run, office, tmp_
         closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
     ):
         db.backup(copy)
-        copy.execute(
         changed = "CAST(replace(octets, 'd/2', 'd/9') AS BLOB)"
         copy.execute(f"UPDATE entry SET octets = {changed} WHERE instr(octets, '\"d/2\"')")  # noqa: S608
-        )
         copy.commit()
     settings["store"]["path"] = str(tmp_path / "copy.db")
     settings["keys"]["ca_file"] = str(folder / "ca.pem")
