@@ -155,18 +155,20 @@ class Mailbox:
 
     def _settle(self) -> None:
         """Tell the lanes of batches that are wholly acknowledged, and then forget what they held."""
+        # Step 1. Which are they?
         settled = self._rows(
             "SELECT seq, lane, first, count FROM message WHERE left = 0 AND body IS NOT NULL ORDER BY seq", []
         )
         if not settled:
             return
-        # The spool takes an event about a range once, so a crash between the two steps repeats nothing.
+        # Step 2. Tell. The spool takes an event about a range once, so a crash from here on repeats nothing.
         self._spool.leave(
             [
                 Event(lane, "record.delivered", (("reference", REFERENCE),), first=first, count=count)
                 for _, lane, first, count in settled
             ]
         )
+        # Step 3. Forget; the ids stay.
         with self._transaction() as db:
             db.executemany("UPDATE message SET body = NULL WHERE seq = ?", [(row[0],) for row in settled])
 

@@ -98,11 +98,14 @@ class Relay:
 
     def _relay(self) -> int:
         """Relay what waits, up to `AT_ONCE` messages, and return how many those were."""
+        # Step 1. Take what waits; it stays in the outbox.
         outgoing = self._outbox.waiting(AT_ONCE)
         if outgoing:
+            # Step 2. Publish. On return, the queue has confirmed all of it.
             self._state = replace(self._state, waiting=len(outgoing))
             self._queue.publish([one.message for one in outgoing])
-            # Only now: should this process end before, they go out again, and consumers drop what they know.
+            # Step 3. Only now may the outbox forget: should this process end before, they go out again, and
+            # consumers drop what they know.
             self._outbox.sent(
                 outgoing, [_delivered(one) for one in outgoing if self._reads_queue(one.recipient)]
             )

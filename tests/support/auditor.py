@@ -1,0 +1,82 @@
+"""A whole site as its auditor sees it: the log, replayed, and what it says of each record."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from crypto.hpke import Suite
+from crypto.note import LogPolicy
+from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
+from gateway.demo.site import Site
+from gateway.log import search
+from gateway.log.reading import Readers
+from gateway.log.replay import verify_lane
+
+DELIVERED, UNDELIVERABLE = "record.delivered", "record.undeliverable"
+
+
+class Auditor:
+    """Reads the log's store beside the process that writes it."""
+
+    def __init__(self, site: Site) -> None:
+        settings, bao = site.settings, site.keys.administrator()
+        self._origin = settings["origin"]
+        self._keys = tuple(
+            tuple(transit_public_keys(bao, name).values()) for name in (ED25519_KEY, MLDSA44_KEY)
+        )
+        self._readers = Readers(Path(settings["store"]["path"]))
+
+    def close(self) -> None:
+        self._readers.close()
+
+    @property
+    def db(self):
+        return self._readers.db()
+
+    def entries(self, lane: str, since: int = 0) -> list[dict]:
+        """Return what a lane says from an index on, oldest first."""
+        size = self.size(lane)
+        return [search.show(self.db, lane, index).fields for index in range(since, size)]
+
+    def size(self, lane: str) -> int:
+        row = self.db.execute("SELECT size FROM lane WHERE name = ?", [lane]).fetchone()
+        return row[0] if row else 0
+
+    def trace(self, record_id: str) -> list[str]:
+        """Return the kinds of everything that the log says of one record, in order of time."""
+        return [found.fields["kind"] for found in search.trace(self.db, record_id)]
+
+    def verify(self) -> None:
+        """Replay every lane from its first entry: entries, tiles, roots and every signature."""
+        for lane in search.lanes(self.db):
+            policy = LogPolicy(f"{self._origin}/{lane}", Suite.HYBRID, *self._keys)
+            verify_lane(self.db, lane, policy)
+
+    def holds(self, promises: Mapping[str, tuple[str, int]]) -> None:
+        """Check that what was promised stands where it was promised, and once."""
+        for record_id, (lane, index) in promises.items():
+            entry = search.show(self.db, lane, index).fields
+            assert (entry["kind"], entry["id"]) == ("record.accepted", record_id)
+
+    def accepted_once(self) -> None:
+        """Check that no record was accepted twice, in any lane."""
+        ids = Counter(
+            entry["id"]
+            for lane in search.lanes(self.db)
+            for entry in self.entries(lane)
+            if entry["kind"] == "record.accepted"
+        )
+        assert [record_id for record_id, times in ids.items() if times > 1] == []
+        assert len(ids) == self.db.execute("SELECT count(*) FROM promise").fetchone()[0]
+
+    def unsettled(self, record_ids: Iterable[str]) -> list[str]:
+        """Return those records of which the log says neither that they were delivered nor why not."""
+        settled = {DELIVERED, UNDELIVERABLE}
+        return [record_id for record_id in record_ids if settled.isdisjoint(self.trace(record_id))]
+
+    def outbox(self) -> int:
+        """Return how many messages are in the log and not yet in the queue, or events in the spool."""
+        counts = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM spool)"
+        return self.db.execute(counts).fetchone()[0]

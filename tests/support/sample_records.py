@@ -1,0 +1,76 @@
+"""Records as agencies send them, of people who do not exist: national IDs are of the reserved range."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from xml.sax.saxutils import escape, quoteattr
+
+from contracts.nid import SYNTHETIC_OFFSET, check_digit
+
+BORN = date(1958, 3, 14)
+CAIRO = 1
+NAME, MOTHER = "محمد أحمد عبد الرحمن حسن", "فاطمة محمود السيد"
+
+Record = Mapping[str, object]
+
+
+def national_id(serial: int = 13, born: date = BORN, governorate: int = CAIRO) -> str:
+    """Return the number of somebody made up; `serial` (0 to 9999) is odd for men."""
+    century = "2" if born.year < 2000 else "3"
+    thirteen = f"{century}{born:%y%m%d}{governorate + SYNTHETIC_OFFSET:02}{serial:04}"
+    return thirteen + check_digit(thirteen)
+
+
+def notification(reference: str, **deceased: object) -> dict[str, object]:
+    """Return a death as a health office notifies it (`moh`, `death.v1`)."""
+    return {
+        "notification_no": reference,
+        "action": "NEW",
+        "office": {"code": "HO-1203", "governorate": "القاهرة"},
+        "deceased": {
+            "national_id": national_id(),
+            "name": NAME,
+            "mother_name": MOTHER,
+            "birth_date": f"{BORN:%d/%m/%Y}",
+            "gender": "ذكر",
+            **deceased,
+        },
+        "death": {"date": "02/06/2026", "time": "14:35", "governorate": "القاهرة"},
+        "notified_on": "03/06/2026",
+        "remarks": "وفاة بالمنزل",
+    }
+
+
+def registration(reference: str, name: str = NAME) -> str:
+    """Return the register's document with one death (`cso`, `death.v1`)."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<Deaths xmlns="urn:eg:moi:cso:deaths:1"><Death action="entry">'
+        f"<Reference>{escape(reference)}</Reference><Person nid={quoteattr(national_id())}>"
+        f"<Name>{escape(name)}</Name><MotherName>{MOTHER}</MotherName><BirthDate>{BORN}</BirthDate>"
+        "<Sex>1</Sex></Person><DiedOn>2026-06-02</DiedOn><RegisteredOn>2026-06-05</RegisteredOn>"
+        "<RegistryNumber>1207/2026</RegistryNumber><Office>CSO-77</Office>"
+        '<Place kind="inside"><Governorate>01</Governorate><District>0107</District></Place>'
+        "</Death></Deaths>"
+    )
+
+
+def disposition(reference: str, agency: str, record_id: str, source_ref: str) -> dict[str, object]:
+    """Return the elections authority's answer for a record of an agency (`nea`, `disposition.v1`)."""
+    return {
+        "source_ref": reference,
+        "op": "assert",
+        "occurred_on": "2026-06-06",
+        "event_source": agency,
+        "event_id": record_id,
+        "event_ref": source_ref,
+        "outcome": "APPLIED",
+        "applied_at": "2026-06-06T09:30:00Z",
+    }
+
+
+def ndjson(records: Iterable[Record]) -> bytes:
+    """Return records as lines."""
+    return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in records)
