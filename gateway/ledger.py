@@ -68,7 +68,7 @@ class LedgerFile:
         self._lock = threading.Lock()
         with _translated():
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
+            _use_wal(self._db)
             self._db.execute("PRAGMA synchronous = FULL")
         with self.transaction() as db:
             _prepare(db)
@@ -198,6 +198,21 @@ def id_text(octets: bytes) -> str:
     """Return the 16 bytes of a record id as text."""
     digits = octets.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    # Of two processes that change a new file's mode at once, SQLite tells one that it is locked, without
+    # waiting for the busy timeout, because waiting for each other would never end.
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _prepare(db: sqlite3.Connection) -> None:

@@ -119,7 +119,7 @@ def event(number, sender="moh", contract="death.v1", **changes):
         "datacontenttype": "application/json",
         "sourceref": f"death/{number}",
         "op": "assert",
-        "data": {"person": {"name": {"full": f"محمد عبد الرحمن {number}"}}, "note_ar": "قيد وفاة " * 40},
+        "data": {"person": {"name": {"full": f"محمد عبد الرحمن {number}"}}, "note_ar": "قيد وفاة " * 46},
         **changes,
     }
 
