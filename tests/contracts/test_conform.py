@@ -192,6 +192,18 @@ def test_xml_is_refused_with_the_elements_path():
     assert refused(b"<Death ", b"<!DOCTYPE x><Death ")[0] == "record.xml.doctype"
 
 
+def test_an_element_that_the_xsd_lets_repeat_is_not_silently_read_once(folder: Path):
+    xsd = folder / "agencies/cso/death/v1/source.xsd"
+    xsd.write_text(xsd.read_text().replace('name="Remark"', 'name="Remark" maxOccurs="2"'))
+    binding = contracts.load(folder).binding("cso", "death.v1")
+    sample = next(sample for sample in binding.samples if "/valid/one." in sample.file)
+    octets = sample.octets.replace(b"</Remark>", b"</Remark><Remark>x</Remark>")
+    splitter = binding.splitter(1 << 16)
+    (piece,) = splitter.feed(octets) + splitter.close()
+    with pytest.raises(Refused, match=r"record\.xml\.repeated"):
+        binding.conform(piece.octets, DAY)
+
+
 def test_a_new_agency_is_a_folder_with_names_in_its_own_language(folder: Path):
     new = folder / "agencies/army/death/v1"
     shutil.copytree(folder / "agencies/moh/death/v1", new)

@@ -42,6 +42,11 @@ def test_a_well_made_number_passes_with_its_own_birth_date_and_sex(born, governo
     assert ("review.nid.age" in notes) == (born < date(1915, 7, 2))
 
 
+def test_the_hundred_and_eleventh_birthday_goes_to_an_officer():
+    assert examined(made(date(1915, 7, 1))) == ["review.nid.age"]
+    assert examined(made(date(1915, 7, 2))) == []
+
+
 @given(DAYS, DAYS)
 def test_another_birth_date_goes_to_an_officer(born, declared):
     assert ("review.nid.birth_date" in examined(made(born), declared.isoformat())) == (born != declared)
