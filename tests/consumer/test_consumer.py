@@ -239,10 +239,10 @@ def started(folder, kind):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent)
 
 
-@pytest.mark.parametrize("kind", ["plain", "remembering"])
-def test_killed_at_any_instant_every_record_is_done_and_none_comes_again_after_done(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "records"), [("plain", 700), ("remembering", 2000)])
+def test_killed_at_any_instant_every_record_is_done_and_none_comes_again_after_done(tmp_path, kind, records):
     lane = Lane()
-    publish(tmp_path, *(lane.message(count=100, start=start) for start in range(0, 2000, 100)))
+    publish(tmp_path, *(lane.message(count=100, start=start) for start in range(0, records, 100)))
     core = sqlite3.connect(tmp_path / "core.db", isolation_level=None)
     # Only a core that remembers may insist on seeing each record once.
     core.execute(f"CREATE TABLE seen (id TEXT {'PRIMARY KEY' if kind == 'remembering' else ''})")
@@ -255,8 +255,8 @@ def test_killed_at_any_instant_every_record_is_done_and_none_comes_again_after_d
             process.kill()
     with started(tmp_path, kind) as process:
         assert process.stdout.read() == "ready\nfinished\n"
-    assert {row[0] for row in core.execute("SELECT id FROM seen")} == set(lane.ids(2000))
+    assert {row[0] for row in core.execute("SELECT id FROM seen")} == set(lane.ids(records))
     (twice,) = core.execute("SELECT count(*) - count(DISTINCT id) FROM seen").fetchone()
     assert twice <= DEATHS  # at most the one record under way at each death
-    assert len(answers_in(tmp_path)) == 2000
+    assert len(answers_in(tmp_path)) == records
     assert depth(tmp_path) == 0
