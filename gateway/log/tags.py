@@ -22,7 +22,8 @@ from itertools import starmap
 from gateway.log.store import insert, select, snapshot
 
 BUCKETS = 256
-WAITING_MAX = 128 * 1024  # postings in memory, about 20 MiB; more would mean fewer pages an append
+WAITING_MAX = 64 * 1024
+"""Postings in memory, about 10 MiB. More would mean fewer pages an append and longer searches."""
 _POSTING = struct.Struct(">qq")  # tag, place
 _BYTES = 8
 _FIRST_BYTE = 56  # of a tag, which is signed: shifted by this it is -128 to 127, in the order of the index

@@ -64,7 +64,7 @@ async def test_a_record_promised_before_is_known_and_nothing_of_its_batch_is_wri
     assert (promise.record_id, promise.lane, promise.index) == (identifier("d/2"), "moh", 2)
     assert promise.fingerprint == first.kept[1].fingerprint
     assert store.records.checkpoint("moh") == before
-    assert store.records.promise(identifier("d/3")) is None
+    assert store.records.history(identifier("d/3"), "moh") == []
 
 
 async def test_a_promise_is_remembered_after_a_restart(store):
@@ -73,7 +73,7 @@ async def test_a_promise_is_remembered_after_a_restart(store):
     store.reopen()
     answer = await store.log.append(batch_of(terms, ["d/1"]))
     assert isinstance(answer, Known)
-    assert store.records.promise(identifier("d/1")).index == 1
+    assert store.records.receipt(identifier("d/1"), "moh").index == 1
 
 
 async def test_of_two_batches_of_one_round_with_the_same_record_the_second_is_told_of_the_first(store):
@@ -186,7 +186,7 @@ async def test_without_a_signature_nothing_is_written_and_the_next_append_goes_o
     with pytest.raises(Unavailable) as error:
         await store.log.append(batch_of(terms, ["d/2"]))
     assert error.value.code == "unavailable.keys"
-    assert store.records.promise(identifier("d/2")) is None
+    assert store.records.history(identifier("d/2"), "moh") == []
     assert len(store.outbox.waiting(10)) == 1
     store.signer.available = True
     assert isinstance(await store.log.append(batch_of(terms, ["d/2"])), SealedBatch)

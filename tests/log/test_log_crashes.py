@@ -42,9 +42,9 @@ def kept_promises(store: Store, lines: list[str]) -> int:
     """Check every promise that was heard against the store; return how many there were."""
     promised = [line.split() for line in lines if line.startswith("promised") and line.endswith("\n")]
     for _, lane, index, record_id in promised:
-        promise = store.records.promise(record_id)
-        assert promise is not None, "a promise was broken"
-        assert (promise.lane, promise.index) == (lane, int(index))
+        receipt = store.records.receipt(record_id, lane)
+        assert receipt is not None, "a promise was broken"
+        assert (receipt.lane, receipt.index) == (lane, int(index))
     return len(promised)
 
 

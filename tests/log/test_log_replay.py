@@ -157,7 +157,9 @@ def test_a_checkpoint_signed_by_other_keys_is_found(audited, written):
     forged = LocalSigner(Suite.CLASSICAL, seed=b"\x55" * 32)
     with pytest.raises(Tampered, match="the checkpoint of size 2 does not hold"):
         verify_lane(db, "moh", forged.policy("gate.example/moh"))
-    db.execute("UPDATE checkpoint SET note = replace(note, 'A', 'B') WHERE place = ?", (place(db, 257),))
+    (note,) = db.execute("SELECT note FROM checkpoint WHERE place = ?", (place(db, 257),)).fetchone()
+    spoiled = note[:-20] + ("A" if note[-20] != "A" else "B") + note[-19:]
+    db.execute("UPDATE checkpoint SET note = ? WHERE place = ?", (spoiled, place(db, 257)))
     assert_found(audit, 2, "the checkpoint of size 257 does not hold")
 
 
