@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, measured, pipelined
+from gateway.groups import Keep, Turn, measured, pipelined
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,
@@ -71,7 +71,7 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
 
 
 async def promise(
-    terms: Terms, parts: tuple[Part, ...], *, prepare: Prepare, log: Log
+    terms: Terms, parts: tuple[Part, ...], turn: Turn, *, prepare: Prepare, log: Log
 ) -> tuple[Outcomes, ...]:
     """Keep the records of these parts, all of one agreement, and return the outcomes part by part.
 
@@ -86,6 +86,8 @@ async def promise(
         # Step 4. Conform each record to its contract and seal those that do; a bad record refuses only itself.
         batch = await prepare(terms, parts, settled)
         # Step 5. Log entries, promises, signed checkpoint and outbox message: one transaction, all or nothing.
+        # What was sent first is logged first, whichever worker was faster.
+        await turn()
         answer = await log.append(batch)
         if isinstance(answer, SealedBatch):
             break

@@ -7,11 +7,12 @@ what arrives gathers for the next one. Nothing here decides anything about a rec
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from gateway.errors import Unavailable
 from gateway.records import Outcomes, Part, Terms
 
 MAX_RECORDS = 256
@@ -24,7 +25,12 @@ PIPELINE = 8
 T = TypeVar("T")
 R = TypeVar("R")
 Keep = Callable[[Terms, Part], Awaitable[Outcomes]]
-Promised = Callable[[Terms, tuple[Part, ...]], Awaitable[tuple[Outcomes, ...]]]
+Turn = Callable[[], Awaitable[None]]
+"""Waits until the groups of the agreement that were taken before are in the log.
+
+Raises `Unavailable` when one of them is not, and held records of a submission that goes on in this one.
+"""
+Promised = Callable[[Terms, tuple[Part, ...], Turn], Awaitable[tuple[Outcomes, ...]]]
 
 
 class Digest(Protocol):
@@ -81,20 +87,34 @@ async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T])
 
 
 class Groups:
-    """Gathers parts of one agreement into groups of at most 256 records or 1 MiB, and has them promised."""
+    """Gathers parts of one agreement into groups of at most 256 records or 1 MiB, and has them promised.
+
+    Groups are prepared side by side and logged one after the other, as they came: a sender that voids what it
+    has just asserted must not find it the other way round, not even when it has to send some of it again.
+    """
 
     def __init__(self, promise: Promised) -> None:
         self._promise = promise
         self._waiting: dict[Terms, deque[tuple[Part, asyncio.Future[Outcomes]]]] = {}
         self._in_flight: dict[Terms, int] = {}
+        self._newest: dict[Terms, asyncio.Task[None]] = {}
+        self._under_way: Counter[str] = Counter()
+        self._interrupted: set[str] = set()  # submissions under way of which a group was not logged
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def keep(self, terms: Terms, part: Part) -> Outcomes:
         """Return the outcomes of a part's records once its group is durable."""
         future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(terms, deque()).append((part, future))
+        self._under_way[part.submission] += 1
         self._start(terms)
-        return await future
+        try:
+            return await future
+        finally:
+            self._under_way[part.submission] -= 1
+            if not self._under_way[part.submission]:
+                del self._under_way[part.submission]
+                self._interrupted.discard(part.submission)
 
     async def drain(self) -> None:
         """Wait for every group on its way: call it once nothing new is let in."""
@@ -106,28 +126,58 @@ class Groups:
         if not waiting or self._in_flight.get(terms, 0) >= IN_FLIGHT:
             return
         self._in_flight[terms] = self._in_flight.get(terms, 0) + 1
-        task = asyncio.create_task(self._run(terms, _take(waiting)))
+        task = asyncio.create_task(self._run(terms, _take(waiting), self._newest.get(terms)))
+        self._newest[terms] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, terms: Terms, group: Sequence[tuple[Part, asyncio.Future[Outcomes]]]) -> None:
+    async def _run(
+        self,
+        terms: Terms,
+        group: Sequence[tuple[Part, asyncio.Future[Outcomes]]],
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        submissions = {part.submission for part, _ in group}
+
+        async def turn() -> None:
+            await _end_of(before)
+            if not submissions.isdisjoint(self._interrupted):
+                raise Unavailable("unavailable.busy", "what was sent before must be logged first")
+
         try:
-            answers = await self._promise(terms, tuple(part for part, _ in group))
+            answers = await self._promise(terms, tuple(part for part, _ in group), turn)
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
-            for _, future in group:
-                if not future.cancelled():
-                    future.set_exception(error)
+            self._interrupted |= submissions & self._under_way.keys()
+            _answer(group, [error] * len(group))
         else:
-            for (_, future), outcomes in zip(group, answers, strict=True):
-                if not future.cancelled():
-                    future.set_result(outcomes)
+            _answer(group, answers)
         finally:
+            await _end_of(
+                before
+            )  # also when the group failed before its turn: the next one waits for this one only
             self._in_flight[terms] -= 1
             if not self._in_flight[terms]:
-                del self._in_flight[terms]
+                del self._in_flight[terms], self._newest[terms]
             if not self._waiting.get(terms):
                 self._waiting.pop(terms, None)
             self._start(terms)
+
+
+async def _end_of(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        await asyncio.wait([task])
+
+
+def _answer(
+    group: Sequence[tuple[Part, asyncio.Future[Outcomes]]], answers: Sequence[Outcomes | Exception]
+) -> None:
+    for (_, future), answer in zip(group, answers, strict=True):
+        if future.cancelled():
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
 
 
 def _take(
