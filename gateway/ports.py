@@ -22,7 +22,6 @@ from gateway.records import (
     Origin,
     Outcome,
     Part,
-    Promise,
     Refusal,
     SealedBatch,
     Submission,
@@ -113,11 +112,14 @@ class Log(Protocol):
 class Records(Protocol):
     """What the log answers about what it holds. Never plaintext: there is none."""
 
-    def promise(self, record_id: str) -> Promise | None:
-        """Return what was promised under this id, if anything."""
-
     def receipt(self, record_id: str, sender: str) -> Receipt | None:
         """Return the receipt of a record that this sender handed over, against the lane's latest checkpoint."""
+
+    def history(self, record_id: str, sender: str) -> Sequence[bytes]:
+        """Return the log entries (RFC 8785) about a record that this sender handed over, in order of time.
+
+        The first one is its own; there are none when this sender handed over no such record.
+        """
 
     def submission(self, submission_id: str, sender: str) -> SubmissionState | None:
         """Return what became of a submission of this sender."""

@@ -98,10 +98,15 @@ _SCHEMAS: dict[str, Node] = {
         refusals={"type": "array", "items": {"type": "object"}, "maxItems": 1000},
     ),
     "Record": _object(
-        ("id", "state", "receipt"),
+        ("id", "state", "receipt", "history"),
         id=_UUID,
-        state={"enum": ["accepted"]},
+        state={"enum": ["accepted", "released", "delivered", "undeliverable", "disposed"]},
         receipt={"$ref": "#/components/schemas/Receipt"},
+        history={
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "its log entries, in order of time",
+        },
     ),
     "Ping": _object(("agency", "receipt"), agency=_TEXT, receipt={"$ref": "#/components/schemas/Receipt"}),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 import orjson
 from starlette.requests import Request
@@ -65,7 +66,13 @@ class Reading:
         receipt = await asyncio.to_thread(self._gateway.records.receipt, identifier, agency)
         if receipt is None:
             raise Rejected("record.unknown", "the id must be that of a record of yours", "id")
-        members = {"id": identifier, "state": "accepted", "receipt": orjson.Fragment(receipt.to_json())}
+        history = await asyncio.to_thread(self._gateway.records.history, identifier, agency)
+        members = {
+            "id": identifier,
+            "state": _state(history),
+            "receipt": orjson.Fragment(receipt.to_json()),
+            "history": [orjson.Fragment(entry) for entry in history],
+        }
         return _json(orjson.dumps(members))
 
     async def _ping(self, request: Request) -> Response:
@@ -102,6 +109,12 @@ class Reading:
         if octets is None:
             raise Rejected("log.unknown", "the lane must be that large", "tile")
         return Response(octets, media_type="application/octet-stream", headers={"cache-control": IMMUTABLE})
+
+
+def _state(history: Sequence[bytes]) -> str:
+    """Return what last happened to a record, in a word: the kind of its latest entry."""
+    kind: str = orjson.loads(history[-1])["kind"]
+    return kind.removeprefix("record.")
 
 
 def _submission_members(state: SubmissionState) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,10 +20,11 @@ from crypto.merkle import HASH_BYTES
 from crypto.receipt import Receipt
 from gateway.errors import Unavailable
 from gateway.log.lane import tile_reader
-from gateway.log.proofs import Place, entry_at, lane_named, lane_numbered, latest, receipt_at
-from gateway.log.round import is_record_id, octets_of
-from gateway.log.store import LEVELS, TILES, located, open_reader, place_of, select, translated
-from gateway.log.tags import places, tag_of
+from gateway.log.promises import promised
+from gateway.log.proofs import Place, entry_at, lane_named, latest, receipt_at
+from gateway.log.round import is_record_id
+from gateway.log.search import trace
+from gateway.log.store import LEVELS, TILES, open_reader, place_of, translated
 from gateway.log.tiles import WIDTH
 from gateway.ports import SubmissionState
 from gateway.prepare import open_salt, salt_key
@@ -69,25 +71,26 @@ class StoreRecords:
         """Close the store; nothing may be reading."""
         self._readers.close()
 
-    def promise(self, record_id: str) -> Promise | None:
-        """See `ports.Records.promise`. What is no record id at all was never promised."""
-        if not is_record_id(record_id):
-            return None
-        with translated():
-            return promised(self._readers.db(), record_id)
-
     def receipt(self, record_id: str, sender: str) -> Receipt | None:
         """See `ports.Records.receipt`."""
-        promise = self.promise(record_id)
-        if promise is None:
-            return None
         with translated():
             db = self._readers.db()
+            promise = promised(db, record_id) if is_record_id(record_id) else None
+            if promise is None:
+                return None
             lane = lane_named(db, promise.lane)
             octets = entry_at(db, lane, promise.index)
             if octets is None or parse_entry(octets).sender != sender:
                 return None
             return receipt_at(db, lane, promise.index, record_id, self._salt(promise))
+
+    def history(self, record_id: str, sender: str) -> Sequence[bytes]:
+        """See `ports.Records.history`."""
+        if not is_record_id(record_id):
+            return []
+        with translated():
+            story = trace(self._readers.db(), record_id)
+            return [found.entry for found in story] if story and story[0].lane == sender else []
 
     def submission(self, submission_id: str, sender: str) -> SubmissionState | None:
         """See `ports.Records.submission`."""
@@ -151,21 +154,6 @@ class StoreRecords:
 
 _SUBMISSION = "FROM submission WHERE (sender, id) = (?, ?)"
 _REFUSALS = "FROM refusal WHERE (sender, submission) = (?, ?) ORDER BY position"
-
-
-def promised(db: sqlite3.Connection, record_id: str) -> Promise | None:
-    """Return what was promised under an id.
-
-    Raises:
-        ValueError: not a record id.
-    """
-    octets = octets_of(record_id)
-    query = "SELECT place, record_id, fingerprint, salt FROM promise WHERE place IN"
-    for place, other, fingerprint, salt in select(db, query, places(db, tag_of(octets))):
-        if other == octets:
-            number, index = located(place)
-            return Promise(record_id, lane_numbered(db, number).name, index, fingerprint, salt)
-    return None
 
 
 def _lane(db: sqlite3.Connection, name: str) -> Place | None:

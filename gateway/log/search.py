@@ -15,8 +15,8 @@ import orjson
 from crypto.encoding import b64url
 from crypto.entry import record_id
 from gateway.log.events import SPAN_MAX
+from gateway.log.promises import promised
 from gateway.log.proofs import Place, entry_at, lane_named, lane_numbered
-from gateway.log.reading import promised
 from gateway.log.store import located, place_of, select
 from gateway.log.tags import places, tag_of
 

@@ -24,7 +24,7 @@ from crypto.pki import PeerRefused, PeerVerifier, fingerprint
 from crypto.receipt import BatchReceipt, Receipt
 from gateway.doors import Gateway, Published, Request
 from gateway.errors import Rejected, Unavailable
-from gateway.ports import Promise, SubmissionState
+from gateway.ports import SubmissionState
 from gateway.records import Event, Origin, Outcome, Outcomes, Refusal, Status, Submission
 
 ORIGIN = "test.isnad.example"
@@ -165,12 +165,13 @@ class Desk:
         return receipts
 
     # Records
-    def promise(self, record_id: str) -> Promise | None:
-        raise NotImplementedError
-
     def receipt(self, record_id: str, sender: str) -> Receipt | None:
         owner, receipt = self.promises.get(record_id, ("", None))
         return receipt if owner == sender else None
+
+    def history(self, record_id: str, sender: str) -> Sequence[bytes]:
+        receipt = self.receipt(record_id, sender)
+        return [] if receipt is None else [receipt.entry]
 
     def submission(self, submission_id: str, sender: str) -> SubmissionState | None:
         return self.states.get(submission_id) if sender == "moh" else None

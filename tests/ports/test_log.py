@@ -42,7 +42,7 @@ async def test_what_append_returned_is_seen_by_everyone_at_once(store: Store) ->
     sealed = await store.log.append(batch_of(terms_of(), ["d/1"]))
     assert isinstance(sealed, SealedBatch)
     assert sealed.receipt is not None
-    assert store.records.promise(identifier("d/1")) is not None
+    assert store.records.history(identifier("d/1"), "moh")
     assert store.records.checkpoint("moh") == sealed.receipt.checkpoint
     (outgoing,) = store.outbox.waiting(10)
     assert (outgoing.lane, outgoing.recipient, outgoing.first) == ("moh", "nea", sealed.receipt.first)
@@ -111,8 +111,8 @@ async def test_a_lane_nobody_wrote_to_has_nothing(store: Store) -> None:
     assert store.records.tile("moi", 0, 0, 1) is None
     assert store.records.entries("moi", 0, 1) is None
     assert store.records.submission("s-1", "moi") is None
-    assert store.records.promise(identifier("d/1")) is None
-    assert store.records.promise("' OR 1=1 --") is None
+    assert store.records.history(identifier("d/1"), "moh") == []
+    assert store.records.history("' OR 1=1 --", "moh") == []
 
 
 async def test_every_receipt_is_against_one_checkpoint_and_verifies(store: Store) -> None:
