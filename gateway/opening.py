@@ -176,7 +176,9 @@ def _handed(opened: Opened, record: OpenedRecord) -> Handed:
         lane=opened.header.lane,
         index=record.index,
         event=record.octets,
-        receipt=opened.receipt(record),
+        batch=opened.evidence,
+        salt=record.salt,
+        entry=record.entry_octets,
     )
 
 

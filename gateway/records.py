@@ -250,7 +250,7 @@ class Message:
 class Handed:
     """One opened and verified record on its way to its recipient: plaintext, so it lives as short as possible.
 
-    `event` is the canonical CloudEvent, RFC 8785 octets. `receipt` is the evidence beside it.
+    `event` is the canonical CloudEvent, RFC 8785 octets. `batch`, `salt` and `entry` make the receipt.
     """
 
     record_id: str
@@ -259,7 +259,14 @@ class Handed:
     lane: str
     index: int
     event: bytes
-    receipt: Receipt
+    batch: BatchReceipt
+    salt: bytes
+    entry: bytes
+
+    @property
+    def receipt(self) -> Receipt:
+        """The evidence beside the event: made when asked for, because many never ask."""
+        return self.batch.expand(self.index, self.record_id, self.salt, self.entry)
 
     def __repr__(self) -> str:
         return f"Handed({self.record_id!r})"
