@@ -138,6 +138,11 @@ def running(directory: Path, passwords: Mapping[str, str]) -> Iterator[Server]:
         server.stop()
 
 
+def is_installed() -> bool:
+    """Whether there is a broker on this machine to start."""
+    return any((Path(folder) / "rabbitmq-server").exists() for folder in INSTALLED)
+
+
 def _installed() -> Path:
     for folder in map(Path, INSTALLED):
         if (folder / "rabbitmq-server").exists():
@@ -203,6 +208,7 @@ def _spawn(server: Server) -> None:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    start_new_session=True,  # Ctrl-C is for who started it
                 )
             )
 
@@ -212,6 +218,7 @@ def _environment(directory: Path, ports_inside: tuple[int, int]) -> dict[str, st
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "HOME": str(directory),  # the Erlang cookie is made there
+        "ERL_CRASH_DUMP": str(directory / "erl_crash.dump"),  # not wherever it was started from
         "ERL_EPMD_PORT": str(ports_inside[0]),
         "RUNNING_UNDER_SYSTEMD": "1",  # the script becomes the broker instead of watching over it
         "RABBITMQ_CONF_ENV_FILE": str(directory / "none"),

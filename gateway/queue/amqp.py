@@ -13,6 +13,7 @@ from pika.adapters.select_connection import IOLoop
 from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
 from pika.channel import Channel
 from pika.exceptions import (
+    AMQPConnectionError,
     AuthenticationError,
     ChannelClosed,
     ConnectionBlockedTimeout,
@@ -26,7 +27,7 @@ CODE = "unavailable.queue"
 CONNECT_S = 10.0
 """Long enough for a TLS handshake with a busy broker; whoever waits longer is told that there is none."""
 HEARTBEAT_S = 20
-BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.2, 15.0
+BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 0.2, 2.0
 
 log = structlog.get_logger()
 
@@ -95,6 +96,7 @@ class Connection:
         self._connected = threading.Event()
         self._tried = threading.Event()
         self._problem = "there is no connection to the broker yet"
+        self._reason = ""  # why this connection ends; the connection's thread only
         self._thread = threading.Thread(target=self._keep_open, name=self._name, daemon=True)
         self._thread.start()
 
@@ -119,6 +121,10 @@ class Connection:
             if self._loop is not None:
                 self._loop.add_callback_threadsafe(action)
 
+    def start_over(self) -> None:
+        """Close this connection and make a new one."""
+        self.run(self._shut)
+
     def close(self) -> None:
         """Send what was written, close, and end the thread."""
         self._closing.set()
@@ -126,7 +132,7 @@ class Connection:
         self._thread.join(CONNECT_S)
 
     def _keep_open(self) -> None:
-        backoff_s = BACKOFF_FIRST_S
+        backoff_s, said = BACKOFF_FIRST_S, ""
         while not self._closing.is_set():
             try:
                 had_channel = self._one_connection()
@@ -137,14 +143,16 @@ class Connection:
             self._tried.set()
             if self._closing.is_set():
                 return
-            log.warning("queue.connection_lost", name=self._name, code=CODE, rule=self._problem)
+            if self._problem != said:
+                log.warning("queue.connection_lost", name=self._name, code=CODE, rule=self._problem)
+            said = self._problem
             backoff_s = BACKOFF_FIRST_S if had_channel else min(backoff_s * 2, BACKOFF_LONGEST_S)
             self._closing.wait(backoff_s)
 
     def _one_connection(self) -> bool:
         """Open a connection and return when it has ended: whether it came to a channel."""
         loop = IOLoop()
-        self._problem = ""
+        self._reason = ""
         self._connection = pika.SelectConnection(
             self._parameters,
             on_open_callback=self._on_open,
@@ -160,6 +168,7 @@ class Connection:
             loop.start()
         finally:
             had_channel = self._connected.is_set()
+            self._problem = self._reason or self._problem
             self._connected.clear()
             with self._lock:
                 self._loop = None
@@ -180,11 +189,11 @@ class Connection:
 
     def _on_channel_end(self, channel: Channel, reason: BaseException) -> None:
         if channel.connection.is_open:
-            self._problem = words(reason)
+            self._reason = words(reason)
             self._shut()
 
     def _on_end(self, connection: pika.SelectConnection, reason: BaseException) -> None:
-        self._problem = self._problem or words(reason)
+        self._reason = self._reason or words(reason)
         connection.ioloop.stop()
 
     def _shut(self) -> None:
@@ -194,8 +203,13 @@ class Connection:
 
 def words(error: BaseException) -> str:
     """Return why a broker cannot be used, for an operator: names of queues and accounts, no values."""
-    while isinstance(error, AMQPConnectionWorkflowFailed | AMQPConnectorPhaseErrorBase):
-        error = error.exceptions[-1] if isinstance(error, AMQPConnectionWorkflowFailed) else error.exception
+    match error:  # pika wraps what happened up to three times
+        case AMQPConnectionWorkflowFailed():
+            return words(error.exceptions[-1])
+        case AMQPConnectorPhaseErrorBase():
+            return words(error.exception)
+        case AMQPConnectionError(args=(BaseException() as inside, *_)):
+            return words(inside)
     match error:
         case ConnectionClosed() | ChannelClosed():
             text = f"the broker says: {error.reply_text}"

@@ -16,6 +16,10 @@ from gateway.queue.topology import CONTENT_TYPE, EXCHANGE
 from gateway.records import Message
 
 
+class QueueMissing(Unavailable):
+    """A queue that was there is gone; it must be declared again before the next attempt."""
+
+
 class _Call:
     """One call of `publish`, until each of its messages is confirmed or it has failed."""
 
@@ -23,6 +27,7 @@ class _Call:
         self.messages = messages
         self.unconfirmed = len(messages)
         self.problem = ""
+        self.missing = False
         self.done = threading.Event()
 
     def fail(self, problem: str) -> None:
@@ -47,6 +52,7 @@ class Publisher:
         """Publish messages and return when the broker has confirmed all of them.
 
         Raises:
+            QueueMissing: the broker has no queue for at least one of them.
             Unavailable: not all were confirmed in time.
         """
         self._connection.require()
@@ -61,6 +67,10 @@ class Publisher:
         self._connection.run(partial(self._send, call))
         if not call.done.wait(self._confirm_s):
             call.fail("the broker did not confirm in time")
+            # A broker that has just come up may lose a message and never say so: the connection is in doubt.
+            self._connection.start_over()
+        if call.missing:
+            raise QueueMissing(CODE, "the broker has no such queue")
         if call.problem:
             raise Unavailable(CODE, call.problem)
 
@@ -99,7 +109,7 @@ class Publisher:
     ) -> None:
         for call in set(self._pending.values()):
             if any(message.queue == method.routing_key for message in call.messages):
-                call.problem = "the broker has no such queue"
+                call.missing = True
 
     def _on_confirm(self, frame: pika.frame.Method) -> None:
         last = frame.method.delivery_tag

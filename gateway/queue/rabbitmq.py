@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 
 import pika
 
-from gateway.errors import Unavailable
 from gateway.queue import topology
 from gateway.queue.amqp import Broker
 from gateway.queue.consuming import Consumer, Loan
 from gateway.queue.parking import Parked
-from gateway.queue.publishing import Publisher
+from gateway.queue.publishing import Publisher, QueueMissing
 from gateway.records import Message
 
 CONFIRM_S = 15.0
@@ -28,10 +27,18 @@ class RabbitMQ:
     as they are and waits for those that do not exist yet, as a recipient's must.
     """
 
-    def __init__(self, broker: Broker, *, declares: bool = True, confirm_s: float = CONFIRM_S) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        declares: bool = True,
+        confirm_s: float = CONFIRM_S,
+        settle_s: float = topology.SETTLE_S,
+    ) -> None:
         self._broker = broker
         self._declares = declares
         self._confirm_s = confirm_s
+        self._settle_s = settle_s
         self._lock = threading.Lock()
         self._publisher: Publisher | None = None
         self._declared: set[str] = set()
@@ -43,9 +50,9 @@ class RabbitMQ:
         self._declare({message.queue for message in messages})
         try:
             self._open_publisher().publish(messages)
-        except Unavailable:
+        except QueueMissing:
             with self._lock:
-                self._declared.clear()  # should a queue be gone, the next call makes it again
+                self._declared.clear()  # so that the next call makes it again
             raise
 
     @contextmanager
@@ -112,7 +119,7 @@ class RabbitMQ:
         with self._lock:
             unknown = sorted(queues - self._declared) if self._declares else []
             if unknown:
-                topology.declare(self._broker, unknown)
+                topology.declare(self._broker, unknown, self._settle_s)
                 self._declared.update(unknown)
 
     def _present(self, queues: Sequence[str]) -> Sequence[str]:

@@ -10,6 +10,7 @@ Each recipient has a parking exchange of its own, so that its account may park i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -31,6 +32,9 @@ RETURNS = 1_000_000
 """How often a message may come back before the broker parks it: in practice never, since giving up is the
 exchange's decision. It must be said: without a limit the broker puts what comes back at the end of the queue
 instead of its head, and newer brokers assume 20."""
+SETTLE_S = 2.0
+"""RabbitMQ (3.10, measured) writes down that a quorum queue exists up to a second after it has said so, and
+confirms messages meanwhile. Were it killed in that second, the queue would never come up again."""
 
 
 def queue_name(queue: str) -> str:
@@ -66,12 +70,16 @@ def channel(broker: Broker, name: str) -> Iterator[BlockingChannel]:
         raise Unavailable(CODE, words(error)) from error
 
 
-def declare(broker: Broker, queues: Sequence[str]) -> None:
+def declare(broker: Broker, queues: Sequence[str], settle_s: float) -> None:
     """Make sure that these queues exist, with their parking queues, exactly as they should be.
+
+    When one of them is new, `settle_s` seconds pass before it may be used (`SETTLE_S` says why).
 
     Raises:
         Unavailable: also when one exists and is different; the rule then says in what.
     """
+    names = [queue_name(queue) for queue in queues]
+    new = len(waiting(broker, names)) < len(names)
     with channel(broker, "isnad-declare") as at:
         at.exchange_declare(EXCHANGE, "direct", durable=True)
         for queue in queues:
@@ -90,6 +98,8 @@ def declare(broker: Broker, queues: Sequence[str]) -> None:
             }
             at.queue_declare(queue_name(queue), durable=True, arguments=arguments)
             at.queue_bind(queue_name(queue), EXCHANGE, queue)
+    if new:
+        time.sleep(settle_s)
 
 
 def waiting(broker: Broker, names: Sequence[str]) -> dict[str, int]:

@@ -39,7 +39,7 @@ def open_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
         server: Server = request.getfixturevalue("rabbitmq")
 
         def make() -> RabbitMQ:
-            return RabbitMQ(gateway_at(server))
+            return RabbitMQ(gateway_at(server), settle_s=0)
 
     def open_one() -> Implementation:
         opened.append(make())
