@@ -34,6 +34,8 @@ from gateway.records import Batch, Event, Known, SealedBatch, Terms
 
 POLL_S = 0.2
 """How long an event may wait in the spool when nothing else does."""
+RETRY_S = 2.0
+"""How long the spool is left alone after a round that failed: nobody waits for its events."""
 ROUND_MAX = 128
 """Requests taken into one round, so that its transaction stays at some tens of megabytes."""
 
@@ -60,6 +62,7 @@ class Committer:
         self._waiting: SimpleQueue[Signed | Plain | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
+        self._spool_due = 0.0  # time.monotonic()
         self._thread = threading.Thread(target=self._run, name="log-committer")
         self._thread.start()
 
@@ -135,7 +138,8 @@ class Committer:
             plain = [one for one in taken if isinstance(one, Plain)]
             if plain:
                 self._do_plain(plain)
-            self._do_round([one for one in taken if isinstance(one, Signed)], with_spool=True)
+            signed = [one for one in taken if isinstance(one, Signed)]
+            self._do_round(signed, with_spool=time.monotonic() >= self._spool_due)
 
     def _take(self) -> tuple[list[Signed | Plain], bool]:
         """Return what waits, after waiting a moment for the first, and whether there may be more to come."""
@@ -172,13 +176,17 @@ class Committer:
 
     def _do_round(self, requests: Sequence[Signed], *, with_spool: bool) -> None:
         """Do one round; if one request cannot be written, the others get rounds of their own."""
+        if not requests and not with_spool:
+            return
         began = time.monotonic()
         try:
             answers = self._rounds.do(requests, with_spool=with_spool)
         except (KeysUnavailable, Unavailable, sqlite3.OperationalError) as error:
+            self._spool_due = began + RETRY_S
             _fail(requests, error)
         except Exception as error:  # noqa: BLE001  the outermost loop: the writer goes on
-            if len(requests) > 1:
+            self._spool_due = began + RETRY_S
+            if len(requests) + with_spool > 1:
                 for one in requests:
                     self._do_round([one], with_spool=False)
             else:

@@ -25,7 +25,10 @@ from gateway.records import Event, Known, SealedBatch
 ATTEMPTS = 5
 RELEASE_MAX = 256
 """Held batches let go in one round."""
-_NUMBER_OF_LANES = "SELECT id, name FROM lane"
+_LANES = "SELECT id, name FROM lane"
+_LAST_TIME = """
+SELECT coalesce(max((SELECT max(time_ms) FROM checkpoint WHERE place >> 48 = lane.id)), 0) FROM lane
+"""
 
 Answer = Callable[[], None]
 """Answers a request of a round that is durable."""
@@ -150,8 +153,8 @@ def _receipt(sealed: Sealed, notes: Mapping[Where, str]) -> BatchReceipt:
 def _load(db: sqlite3.Connection) -> State:
     """Read what the writer has to remember."""
     (number,) = db.execute("SELECT number FROM round").fetchone()
-    (time_ms,) = db.execute("SELECT coalesce(max(time_ms), 0) FROM checkpoint").fetchone()
-    names = dict(db.execute(_NUMBER_OF_LANES).fetchall())
+    (time_ms,) = db.execute(_LAST_TIME).fetchone()
+    names = dict(db.execute(_LANES).fetchall())
     return State(number, time_ms, {}, names, Tags(db), _measured_outbox(db))
 
 

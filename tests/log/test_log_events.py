@@ -97,6 +97,17 @@ async def test_what_is_left_while_nothing_can_be_signed_is_appended_later(store)
     assert store.kinds("moh") == ["lane.opened", "record.accepted", "record.delivered"]
 
 
+def test_the_spool_does_not_besiege_keys_that_cannot_be_reached(store):
+    store.signer.available = False
+    store.spool.leave([Event("moh", "ping.received", ())])
+    assert eventually(lambda: store.signer.asked)
+    asked = store.signer.asked
+    time.sleep(1.0)  # five times the interval at which the spool is looked at
+    assert store.signer.asked <= asked + 1
+    store.signer.available = True
+    assert eventually(lambda: store.records.checkpoint("moh"))
+
+
 def test_a_row_of_the_spool_that_is_no_event_stops_nothing_and_is_remembered(store):
     store.spool._db.execute("INSERT INTO spool VALUES (NULL, 'moh', 'a.b', 'no json', '', 0, 0, 0)")
     store.spool._db.execute("INSERT INTO spool VALUES (NULL, '', 'a.b', '[[1,2]]', '', 0, 0, 0)")

@@ -20,14 +20,14 @@ class LocalSigner:
     def __init__(self, suite: Suite = Suite.HYBRID, seed: bytes = b"\x0b" * 32) -> None:
         self.suite = suite
         self.available = True
-        self.calls = 0
+        self.asked = 0
         self._ed25519 = Ed25519PrivateKey.from_private_bytes(seed)
         self._mldsa44 = MLDSA44PrivateKey.from_seed_bytes(seed)
 
     def sign(self, checkpoints: Sequence[note.Checkpoint], time_s: int) -> list[str]:
+        self.asked += 1
         if not self.available:
             raise KeysUnavailable("keys: the server is sealed")
-        self.calls += 1
         return [self._note(checkpoint, time_s) for checkpoint in checkpoints]
 
     def public_keys(self) -> LogPublicKeys:
