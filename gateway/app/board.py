@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.errors import IsnadError
+
 OK = "ok"
 
 
@@ -16,6 +18,13 @@ class Look:
     word: Callable[[], str]
     needed: bool
 
+    def __call__(self) -> str:
+        """Return the word; what cannot be looked at is not well."""
+        try:
+            return self.word()
+        except IsnadError as error:
+            return error.code
+
 
 class Board:
     """Remembers the last look, because whoever asks about health must not have to wait for what is ill."""
@@ -26,7 +35,7 @@ class Board:
 
     def look(self) -> None:
         """Look at everything; call it from a thread that may wait."""
-        self._words = {look.name: look.word() for look in self._looks}
+        self._words = {look.name: look() for look in self._looks}
 
     def __call__(self) -> tuple[bool, Mapping[str, str]]:
         """Return whether the process can do its work, and each word."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -42,12 +43,14 @@ from gateway.registry.living import Living
 from gateway.registry.snapshot import Sources
 from gateway.replays import StoredReplays
 from gateway.rules import ByRegistry, Keys
-from gateway.settings import Settings
+from gateway.settings import Settings, Store
 from gateway.signatures import OriginSignatures
 from gateway.workers import Workers
 
 LOOK_S = 2.0
 HOUSEKEEPING_S = 30.0
+DISK_LEAST_BYTES = 64 << 20
+"""What a large round of the log and bringing the file up to date after it may take."""
 
 log = structlog.get_logger()
 
@@ -94,7 +97,7 @@ async def serve(folder: Path) -> None:
         board = Board(
             [
                 Look("keys", partial(keys_word, session), needed=True),
-                Look("store", partial(_store_word, outbox, settings.store.outbox_max_bytes), needed=True),
+                Look("store", partial(_store_word, outbox, settings.store), needed=True),
                 Look("queue", partial(_queue_word, relay), needed=False),
                 Look("registry", partial(_registry_word, living), needed=False),
             ]
@@ -212,12 +215,14 @@ def keys_word(session: Session) -> str:
     return OK if health.ready else "logged out: admit the process again"
 
 
-def _store_word(outbox: StoreOutbox, max_bytes: int) -> str:
+def _store_word(outbox: StoreOutbox, store: Store) -> str:
+    if shutil.disk_usage(Path(store.path).parent).free < DISK_LEAST_BYTES:
+        return "disk full"
     state = outbox.state()
     metrics.OUTBOX_MESSAGES.set(state.messages)
     metrics.OUTBOX_BYTES.set(state.octets)
     metrics.RELAY_LAG_SECONDS.set(max(0.0, time.time() - state.oldest_ms / 1000) if state.oldest_ms else 0.0)
-    return OK if state.octets < max_bytes else "outbox full"
+    return OK if state.octets < store.outbox_max_bytes else "outbox full"
 
 
 def _queue_word(relay: Relay) -> str:

@@ -1,7 +1,7 @@
 """Run `isnad` until it reaches a point in its own source that it was told of, and end there by SIGKILL.
 
-`killed_at.py DESCRIPTOR ARGUMENT...` runs `isnad ARGUMENT...`. A line on the pipe DESCRIPTOR, a `steps.Point` as
-JSON, arms it. Nothing in the gateway knows of this.
+`killed_at.py DESCRIPTOR ARGUMENT...` runs `isnad ARGUMENT...`. A line on the pipe DESCRIPTOR, a `steps.Point`
+as JSON, arms it. Nothing in the gateway knows of this.
 """
 
 import dis

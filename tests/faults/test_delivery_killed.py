@@ -136,7 +136,7 @@ def test_afterwards_the_lanes_hold_and_nothing_waits(running: Exchange) -> None:
     assert eventually(lambda: running.auditor.outbox() == 0)
     running.auditor.verify()
     running.auditor.accepted_once()
-    answers = [entry["id"] for entry in running.auditor.entries("nea") if entry["kind"] == "record.accepted"]
+    answers = running.auditor.accepted("nea")
     assert eventually(lambda: running.auditor.unsettled(answers) == [])
     # Nothing was delivered twice, as the log has it.
     delivered = Counter(

@@ -99,9 +99,7 @@ def test_afterwards_every_record_was_delivered_once_and_answered_and_the_lanes_h
     # The core dies too: what it owes is in its ledger, and its next life does not sit out a pause.
     running.core.running.kill()
     core(running.site)
-    everything = [
-        entry["id"] for entry in running.auditor.entries("moh") if entry["kind"] == "record.accepted"
-    ]
+    everything = running.auditor.accepted("moh")
     answers: list[dict] = []
 
     def answered() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from crypto.hpke import Suite
 from crypto.note import LogPolicy
@@ -26,7 +25,7 @@ class Auditor:
         self._keys = tuple(
             tuple(transit_public_keys(bao, name).values()) for name in (ED25519_KEY, MLDSA44_KEY)
         )
-        self._readers = Readers(Path(settings["store"]["path"]))
+        self._readers = Readers(site.config / settings["store"]["path"])
 
     def close(self) -> None:
         self._readers.close()
@@ -60,14 +59,13 @@ class Auditor:
             entry = search.show(self.db, lane, index).fields
             assert (entry["kind"], entry["id"]) == ("record.accepted", record_id)
 
+    def accepted(self, lane: str) -> list[str]:
+        """Return the ids of the records that a lane accepted, as often as it did, oldest first."""
+        return [entry["id"] for entry in self.entries(lane) if entry["kind"] == "record.accepted"]
+
     def accepted_once(self) -> None:
         """Check that no record was accepted twice, in any lane."""
-        ids = Counter(
-            entry["id"]
-            for lane in search.lanes(self.db)
-            for entry in self.entries(lane)
-            if entry["kind"] == "record.accepted"
-        )
+        ids = Counter(record_id for lane in search.lanes(self.db) for record_id in self.accepted(lane))
         assert [record_id for record_id, times in ids.items() if times > 1] == []
         assert len(ids) == self.db.execute("SELECT count(*) FROM promise").fetchone()[0]
 

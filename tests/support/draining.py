@@ -38,8 +38,8 @@ def drained(queue: Queue, name: str) -> list[str]:
     return found
 
 
-def eventually(what: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
+def eventually(what: Callable[[], object], within_s: float = PATIENCE_S) -> bool:
+    deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if what():
             return True

@@ -9,7 +9,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,9 @@ from pathlib import Path
 
 import httpx
 
+from gateway.answers import Answers
 from gateway.demo.site import HOST, Running, Site, in_memory
+from gateway.ledger import LedgerFile
 
 NDJSON = "application/x-ndjson"
 PATIENCE_S = 30.0
@@ -130,6 +132,18 @@ class Core:
         """Return the ids of all that came past the SDK, as often as it came."""
         with closing(sqlite3.connect(self.database)) as db:
             return [identifier for (identifier,) in db.execute("SELECT id FROM seen")]
+
+
+def unhandled(site: Site, record_ids: Sequence[str]) -> frozenset[str]:
+    """Return those records that the authority's ledger does not hold as done."""
+    with closing(LedgerFile(site.folder / "var" / "nea-ledger.db")) as ledger:
+        return ledger.unhandled(record_ids)
+
+
+def owed(site: Site) -> int:
+    """Return how many of the authority's answers are still to be sent."""
+    with closing(LedgerFile(site.folder / "var" / "nea-ledger.db")) as ledger:
+        return Answers(ledger).state().ready
 
 
 def core(site: Site) -> Core:

@@ -1,0 +1,169 @@
+"""What the gateway leans on gives way: keys, broker, disk. It says so, breaks no promise, and recovers."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from support.auditor import Auditor
+from support.draining import eventually
+from support.participants import core, handed_over, participant, promised, ready
+from support.sample_records import ndjson, notification
+
+from gateway.demo import rabbitmq
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_READER, Site, isnad, site
+
+MIB = 1 << 20
+PASSWORDS = {BROKER_ACCOUNT: "for-tests-only", BROKER_READER: "for-tests-only-too"}
+BATCH = 256
+RELAY_PAUSE_S = 60.0
+"""The relay tries again after 30 s at the latest, and the connection under it too."""
+NUMBERS = itertools.count(1)
+
+
+def body(count: int = 1) -> bytes:
+    return ndjson(notification(f"MOH-1203-2026-{next(NUMBERS):06}") for _ in range(count))
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def post(client: httpx.Client, octets: bytes) -> httpx.Response:
+    return client.post(
+        "/v1/death.v1/records", content=octets, headers={"content-type": "application/x-ndjson"}
+    )
+
+
+def filled(client: httpx.Client) -> tuple[dict[str, tuple[str, int]], httpx.Response, bytes]:
+    """Hand over batches until one is refused; return what was promised, the refusal, and what it was for."""
+    promises: dict[str, tuple[str, int]] = {}
+    for _ in range(200):
+        octets = body(BATCH)
+        answer = post(client, octets)
+        if answer.status_code != 200:
+            return promises, answer, octets
+        promises |= promised([json.loads(line) for line in answer.text.splitlines()])
+    raise AssertionError("there was always room")
+
+
+@pytest.fixture(scope="module")
+def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site"), workers=1) as made:
+        yield made
+        made.keys.unseal()
+
+
+def test_sealed_keys_make_nothing_promised_and_nothing_lost(keyless: Site) -> None:
+    keyless.serve()
+    with participant(keyless, "moh") as moh, closing(Auditor(keyless)) as auditor:
+        before = promised(handed_over(moh, "death.v1", body()))
+        keyless.keys.seal()
+        waiting = body(3)
+        answer = post(moh, waiting)
+        assert problem(answer) == (503, "unavailable.keys")
+        assert int(answer.headers["retry-after"]) >= 1
+        assert eventually(lambda: ready(keyless) == (503, ready(keyless)[1] | {"keys": "sealed"}))
+        assert httpx.get(f"{keyless.operations_url('serve')}/health/live").status_code == 200
+
+        keyless.keys.unseal()
+        again = promised(handed_over(moh, "death.v1", waiting))
+        assert len(again) == 3
+        assert eventually(lambda: ready(keyless)[0] == 200)
+        assert sorted(auditor.accepted("moh")) == sorted(before | again)
+        auditor.holds(before | again)
+        auditor.verify()
+        auditor.accepted_once()
+
+
+def test_a_gateway_that_starts_while_the_keys_are_sealed_says_so_and_its_token_is_not_used_up(
+    keyless: Site,
+) -> None:
+    for running in keyless.processes:
+        running.kill()
+    token = keyless.admit("intake")
+    keyless.keys.seal()
+    early = keyless.run("early", isnad("serve"), token, config=True)
+    assert early.popen.wait(20) == 1
+    keyless.keys.unseal()
+    keyless.run("later", isnad("serve"), token, config=True).wait_for("gateway.started")
+    with participant(keyless, "moh") as moh:
+        assert promised(handed_over(moh, "death.v1", body()))
+
+
+def test_without_a_broker_records_are_accepted_up_to_a_quota_and_all_arrive_once_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with (
+        rabbitmq.running(tmp_path / "broker", PASSWORDS) as broker,
+        site(
+            tmp_path / "site", broker, workers=1, store={"path": "../var/store.db", "outbox_max_bytes": MIB}
+        ) as made,
+    ):
+        made.serve()
+        with participant(made, "moh") as moh, closing(Auditor(made)) as auditor:
+            promises = promised(handed_over(moh, "death.v1", body()))
+            assert eventually(lambda: auditor.outbox() == 0)
+            broker.stop()
+            promises |= promised(handed_over(moh, "death.v1", body()))
+            # It works on, and says what is missing.
+            assert eventually(lambda: ready(made)[1]["queue"] != "ok")
+            assert ready(made)[0] == 200
+            kept, refusal, refused = filled(moh)
+            promises |= kept
+            assert problem(refusal) == (503, "unavailable.outbox_full")
+            assert int(refusal.headers["retry-after"]) >= 1
+            assert eventually(lambda: ready(made) == (503, ready(made)[1] | {"store": "outbox full"}))
+
+            broker.start_again()
+            assert eventually(lambda: set(ready(made)[1].values()) == {"ok"}, RELAY_PAUSE_S)
+            assert ready(made)[0] == 200
+            promises |= promised(handed_over(moh, "death.v1", refused))
+            assert eventually(lambda: auditor.outbox() == 0)
+            register = core(made)
+            assert eventually(lambda: len(register.seen()) >= len(promises))
+            assert sorted(register.seen()) == sorted(promises)
+            auditor.holds(promises)
+            assert auditor.unsettled(promises) == []
+            auditor.verify()
+
+
+@contextmanager
+def own_disk(folder: Path, size: int) -> Iterator[None]:
+    """Mount a disk of so many bytes on a folder."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_makes_nothing_promised_and_work_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    disk, others = tmp_path / "disk", tmp_path / "disk" / "of somebody else"
+    store = {"path": str(disk / "store.db"), "outbox_max_bytes": 1024 * MIB}
+    with own_disk(disk, 128 * MIB), site(tmp_path / "site", workers=1, store=store) as made:
+        made.serve()
+        assert eventually(lambda: ready(made)[0] == 200)
+        others.write_bytes(bytes(shutil.disk_usage(disk).free - 3 * MIB))
+        with participant(made, "moh") as moh, closing(Auditor(made)) as auditor:
+            promises, refusal, refused = filled(moh)
+            assert problem(refusal) == (503, "unavailable.store")
+            assert int(refusal.headers["retry-after"]) >= 1
+            assert eventually(lambda: ready(made) == (503, ready(made)[1] | {"store": "disk full"}))
+            auditor.holds(promises)
+            assert sorted(auditor.accepted("moh")) == sorted(promises)
+
+            others.unlink()
+            assert eventually(lambda: ready(made)[0] == 200)
+            promises |= promised(handed_over(moh, "death.v1", refused))
+            auditor.holds(promises)
+            auditor.verify()
+            auditor.accepted_once()
