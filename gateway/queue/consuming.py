@@ -160,6 +160,7 @@ class Consumer:
         channel.basic_qos(prefetch_count=self._prefetch)
         channel.confirm_delivery(self._on_confirm)
         channel.add_on_return_callback(self._on_return)
+        channel.add_on_cancel_callback(self._on_cancel)
         self._channel, self._lost_at = channel, None
         self._consume(sorted(self._here))
 
@@ -170,7 +171,9 @@ class Consumer:
     def _consume(self, queues: Sequence[str]) -> None:
         if self._channel is not None and self._channel.is_open:
             for queue in queues:
-                self._channel.basic_consume(queue_name(queue), partial(self._on_message, queue))
+                self._channel.basic_consume(
+                    queue_name(queue), partial(self._on_message, queue), consumer_tag=queue
+                )
 
     def _on_message(
         self,
@@ -188,6 +191,12 @@ class Consumer:
             channel.connection.ioloop.call_later(early_s, partial(self._arrived.put, loan))
         else:
             self._arrived.put(loan)
+
+    def _on_cancel(self, frame: pika.frame.Method) -> None:
+        """Look for a queue that somebody deleted until it is there again."""
+        queue = frame.method.consumer_tag
+        self._here.discard(queue)
+        self._missing.add(queue)
 
     def _on_return(
         self, _channel: Channel, _method: object, properties: pika.BasicProperties, _body: object

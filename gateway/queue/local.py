@@ -107,6 +107,11 @@ class LocalQueue:
         query = f"SELECT count(*) FROM message WHERE queue = :queue AND reason IS NULL AND {_FREE}"  # noqa: S608
         return int(self._file.rows(query, {"queue": queue, "now": _now_ms()})[0][0])
 
+    def parked_depth(self, queue: str) -> int:
+        """As `Parking` says."""
+        query = "SELECT count(*) FROM message WHERE queue = ? AND reason IS NOT NULL"
+        return int(self._file.rows(query, (queue,))[0][0])
+
     def parked(self, queue: str, limit: int) -> Sequence[Parked]:
         """As `Parking` says."""
         rows = self._file.rows(

@@ -24,6 +24,13 @@ class Parked:
 class Parking(Protocol):
     """What both queues let an operator do with parked messages. `queue` is `<recipient>.<contract>`."""
 
+    def parked_depth(self, queue: str) -> int:
+        """Return how many messages are parked.
+
+        Raises:
+            Unavailable: `unavailable.queue`.
+        """
+
     def parked(self, queue: str, limit: int) -> Sequence[Parked]:
         """Return up to `limit` parked messages of a queue, by the time they were parked.
 

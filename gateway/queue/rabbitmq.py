@@ -68,11 +68,16 @@ class RabbitMQ:
 
     def depth(self, queue: str) -> int:
         """As `ports.Queue` says; 0 when there is no such queue. Opens a connection: not for hot paths."""
-        name = topology.queue_name(queue)
-        return topology.waiting(self._broker, [name]).get(name, 0)
+        return self._waiting(topology.queue_name(queue))
+
+    def parked_depth(self, queue: str) -> int:
+        """As `Parking` says; 0 when there is no such queue."""
+        return self._waiting(topology.parked_name(queue))
 
     def parked(self, queue: str, limit: int) -> Sequence[Parked]:
         """As `Parking` says."""
+        if not self.parked_depth(queue):
+            return []
         found: list[Parked] = []
         with topology.channel(self._broker, "isnad-parked") as at:
             # What was looked at returns to its queue when the channel closes, in whatever order.
@@ -85,6 +90,8 @@ class RabbitMQ:
 
     def requeue(self, queue: str, ids: Collection[str]) -> Sequence[str]:
         """As `Parking` says."""
+        if not self.parked_depth(queue):
+            return []
         back: list[str] = []
         with topology.channel(self._broker, "isnad-requeue") as at:
             at.confirm_delivery()
@@ -121,6 +128,9 @@ class RabbitMQ:
             if unknown:
                 topology.declare(self._broker, unknown, self._settle_s)
                 self._declared.update(unknown)
+
+    def _waiting(self, name: str) -> int:
+        return topology.waiting(self._broker, [name]).get(name, 0)
 
     def _present(self, queues: Sequence[str]) -> Sequence[str]:
         names = {topology.queue_name(queue): queue for queue in queues}

@@ -207,13 +207,17 @@ def test_parked_messages_can_be_looked_at_any_number_of_times(queue: Implementat
         for delivery in take(deliveries, 3):
             delivery.park("unavailable.endpoint")
         assert eventually(lambda: len(queue.parked(name, 10)) == 3)
+    assert eventually(lambda: queue.parked_depth(name) == 3)
     assert eventually(lambda: len(queue.parked(name, 2)) == 2)
     assert eventually(lambda: sorted(ids(queue.parked(name, 10))) == sorted(ids(sent)))
 
 
-def test_nothing_is_parked_in_a_queue_that_was_only_published_to(queue: Implementation, name: str) -> None:
+def test_nothing_is_parked_where_nothing_was_parked(queue: Implementation, name: str) -> None:
     queue.publish(messages(name, 1))
-    assert queue.parked(name, 10) == []
+    for where in (name, "nea.never-heard-of.v1"):
+        assert queue.parked_depth(where) == 0
+        assert queue.parked(where, 10) == []
+        assert queue.requeue(where, ["not-there"]) == []
 
 
 def test_a_requeued_message_comes_as_if_for_the_first_time(queue: Implementation, name: str) -> None:

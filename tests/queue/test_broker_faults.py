@@ -172,6 +172,20 @@ def test_a_queue_that_somebody_deleted_is_made_again(
     assert drained(queue, name) == [kept.id]
 
 
+def test_a_consumer_whose_queue_somebody_deleted_takes_from_the_one_made_again(
+    own_rabbitmq: Server, queue: RabbitMQ, name: str
+) -> None:
+    other = f"{name}x"
+    with queue.consume([name, other], 5) as deliveries:
+        with topology.channel(gateway_at(own_rabbitmq), "test") as channel:
+            channel.queue_delete(topology.queue_name(name))
+        with pytest.raises(Unavailable):
+            queue.publish([message(name)])
+        sent = [message(other), message(name)]
+        queue.publish(sent)
+        assert [one.message for one in take(deliveries, 2)] == sent
+
+
 def test_a_queue_that_is_not_what_it_should_be_is_named_and_not_used(
     own_rabbitmq: Server, queue: RabbitMQ, name: str
 ) -> None:
