@@ -4,6 +4,8 @@ Its octets are RFC 8785 JSON, at most 4,096 bytes. The commitments are salted, s
 those who do not hold the record, and a neighbour's proof reveals nothing.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -48,7 +50,11 @@ def record_id(sender: str, contract: str, source_ref: str, op: str) -> str:
     Raises:
         ValueError: a part holds U+0000, which separates them.
     """
-    parts = (sender, contract, source_ref, op)
+    return _record_id(sender, contract, source_ref, op)
+
+
+@lru_cache(maxsize=1024)  # it is asked for when a record is taken, and again when its batch is sealed
+def _record_id(*parts: str) -> str:
     if "\x00" in "".join(parts):
         raise ValueError("the parts of a record id hold no U+0000")
     digest = sha256("\x00".join(("isnad-record/v1", *parts)).encode()).digest()
@@ -66,6 +72,24 @@ def commitment(salt: bytes, octets: bytes) -> str:
 def source_commitment(salt: bytes, source: bytes) -> str:
     """What an entry says of the octets as they stood in the submission: base64url of a SHA-256."""
     return b64url(sha256(b"isnad-source/v1\x00" + salt + source).digest())
+
+
+def make_entry(members: Mapping[str, object]) -> tuple[bytes, Entry]:
+    """Encode an entry of an accepted record, so that `parse_entry` reads it back.
+
+    Raises:
+        Tampered: (`entry`) it would not: too large, or not of this form.
+    """
+    if "" in (members.get("prior_ref"), members.get("subject")):
+        raise Tampered("entry", "an empty member that should be absent")
+    try:
+        entry = msgspec.convert(members, Entry)
+        octets = _ENCODER.encode(entry)
+    except ValueError as error:  # msgspec's own, and UnicodeEncodeError
+        raise Tampered("entry", "the entry is not that of an accepted record") from error
+    if len(octets) > ENTRY_MAX_BYTES:
+        raise Tampered("entry", "the entry is too large")
+    return octets, entry
 
 
 def parse_entry(octets: bytes) -> Entry:

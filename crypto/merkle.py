@@ -234,6 +234,8 @@ def _split(lo: int, hi: int) -> int:
 
 def _mth(lo: int, hi: int, subtree: Subtree) -> bytes:
     """MTH(lo, hi) out of its perfect subtrees; `lo` is a multiple of the largest of them."""
+    if not (hi - lo) & (hi - lo - 1):  # perfect itself, as nearly all are
+        return subtree(lo, hi)
     return _fold([subtree(left, right) for left, right in _perfect(lo, hi)])
 
 

@@ -25,9 +25,8 @@ from crypto.batch import (
     parse_header,
     record_secrets,
 )
-from crypto.canonical import canonical
 from crypto.encoding import b64url
-from crypto.entry import Entry, commitment, parse_entry, record_id, source_commitment
+from crypto.entry import Entry, commitment, make_entry, record_id, source_commitment
 from crypto.errors import Tampered
 from crypto.hpke import BATCH_KEY_BYTES, PublicKey, wrap
 from crypto.merkle import Frontier, leaf_hash
@@ -164,12 +163,11 @@ def _seal(
 
 
 def _entry(record: Unsealed, salt: bytes) -> tuple[bytes, Entry]:
-    """Make the entry, and read it back as the recipient will: what nobody could open must not be promised."""
-    octets = canonical(
+    """Make the entry in the form that the recipient demands: what nobody could open must not be promised."""
+    return make_entry(
         {
             **record.entry,
             "commitment": commitment(salt, record.octets),
             "source_commitment": source_commitment(salt, record.source),
         }
     )
-    return octets, parse_entry(octets)
