@@ -12,11 +12,10 @@ over. The elections authority is a participant like every other: what it sends t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, Turn, measured, pipelined
+from gateway.groups import Keep, Measured, Turn, pipelined, sole
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,
@@ -55,19 +54,24 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
         await log.note([refused_submission(submission, error)])
         raise
     # Step 3. Cut the body into records as it arrives: a body may be longer than memory.
-    digest = hashlib.sha256()
-    body = measured(submission.body, digest)
-    groups = rules.frame(submission.sender, submission.contract, submission.media_type, body)
+    body = Measured(submission.body)
+    groups = rules.frame(submission.sender, submission.contract, submission.media_type, aiter(body))
 
-    async def kept(group: Sequence[Framed]) -> Outcomes:
+    async def kept(group: Sequence[Framed], digest: bytes = b"") -> Outcomes:
         rules.spend(submission.sender, submission.contract, len(group))
-        return await keep(terms, Part(submission.id, submission.origin, submission.received_ms, tuple(group)))
+        part = Part(submission.id, submission.origin, submission.received_ms, tuple(group), digest)
+        return await keep(terms, part)
 
-    # Steps 4 to 6 are `promise`: several groups are on their way at a time, and answered in the order they came.
+    # Steps 4 to 6 are `promise`. A small submission is one group, and step 7 is done together with them.
+    group, groups = await sole(groups, body)
+    if group is not None:
+        yield await kept(group, body.digest)
+        return
+    # Of a long one several groups are on their way at a time, and answered in the order they came.
     async for outcomes in pipelined(kept, groups):
         yield outcomes
     # Step 7. The sender has said all it had to say.
-    await log.close_submission(submission.id, terms, digest.digest())
+    await log.close_submission(submission.id, terms, body.digest)
 
 
 async def promise(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from hashlib import sha256
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from gateway.errors import Unavailable
 from gateway.records import Outcomes, Part, Terms
@@ -19,6 +20,8 @@ MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
 IN_FLIGHT = 4
 """Groups of one agreement that are prepared or appended at a time: enough to keep cores and log busy."""
+IN_FLIGHT_PARTIAL = 2
+"""The same for groups that are not full: one is prepared while the other is logged, and the next one gathers."""
 PIPELINE = 8
 """Groups of one submission on their way at a time, 8 MiB of plaintext at the most."""
 
@@ -30,21 +33,51 @@ Turn = Callable[[], Awaitable[None]]
 
 Raises `Unavailable` when one of them is not, and held records of a submission that goes on in this one.
 """
+_Waiting = tuple[Part, asyncio.Future[Outcomes]]
 Promised = Callable[[Terms, tuple[Part, ...], Turn], Awaitable[tuple[Outcomes, ...]]]
 
 
-class Digest(Protocol):
-    """A running hash, as `hashlib` makes them."""
+class Measured:
+    """A body on its way through: `ended` once all of it has passed, and then `digest` is its SHA-256."""
 
-    def update(self, data: bytes, /) -> None:
-        """Take more octets."""
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self._body = body
+        self._hash = sha256()
+        self.ended = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the body's octets as they come."""
+        async for data in self._body:
+            self._hash.update(data)
+            yield data
+        self.ended = True
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of what has passed so far, 32 bytes."""
+        return self._hash.digest()
 
 
-async def measured(body: AsyncIterator[bytes], digest: Digest) -> AsyncIterator[bytes]:
-    """Pass a body through, feeding its octets to `digest`."""
-    async for data in body:
-        digest.update(data)
-        yield data
+async def sole(source: AsyncIterator[T], body: Measured) -> tuple[T | None, AsyncIterator[T]]:
+    """Return the only item that is cut out of a body; or None, and all of the items.
+
+    Whether there is a second one is asked only once the body has ended, so nobody waits for what a client
+    sends next. Most submissions are of this kind, and need neither tasks nor a transaction for their end.
+    """
+    first = await anext(source, None)
+    if first is None:
+        return None, source
+    if not body.ended:
+        return None, _joined([first], source)
+    second = await anext(source, None)
+    return (first, source) if second is None else (None, _joined([first, second], source))
+
+
+async def _joined(items: Sequence[T], source: AsyncIterator[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item
+    async for item in source:
+        yield item
 
 
 async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T]) -> AsyncIterator[R]:
@@ -59,7 +92,6 @@ async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T])
     failure: Exception | None = None
     try:
         try:
-            # The only item of a small submission is waited for directly: two tasks less.
             running.append(asyncio.ensure_future(work(await anext(source))))
         except StopAsyncIteration:
             return
@@ -95,9 +127,7 @@ class Groups:
 
     def __init__(self, promise: Promised) -> None:
         self._promise = promise
-        self._waiting: dict[Terms, deque[tuple[Part, asyncio.Future[Outcomes]]]] = {}
-        self._in_flight: dict[Terms, int] = {}
-        self._newest: dict[Terms, asyncio.Task[None]] = {}
+        self._lines: dict[Terms, _Line] = {}
         self._under_way: Counter[str] = Counter()
         self._interrupted: set[str] = set()  # submissions under way of which a group was not logged
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,9 +135,10 @@ class Groups:
     async def keep(self, terms: Terms, part: Part) -> Outcomes:
         """Return the outcomes of a part's records once its group is durable."""
         future: asyncio.Future[Outcomes] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(terms, deque()).append((part, future))
+        line = self._lines.setdefault(terms, _Line())
+        line.join(part, future)
         self._under_way[part.submission] += 1
-        self._start(terms)
+        self._start(terms, line)
         try:
             return await future
         finally:
@@ -121,21 +152,16 @@ class Groups:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _start(self, terms: Terms) -> None:
-        waiting = self._waiting.get(terms)
-        if not waiting or self._in_flight.get(terms, 0) >= IN_FLIGHT:
-            return
-        self._in_flight[terms] = self._in_flight.get(terms, 0) + 1
-        task = asyncio.create_task(self._run(terms, _take(waiting), self._newest.get(terms)))
-        self._newest[terms] = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _start(self, terms: Terms, line: _Line) -> None:
+        """Send a group off, unless as many are on their way as do any good."""
+        if line.waiting and line.in_flight < (IN_FLIGHT if line.full else IN_FLIGHT_PARTIAL):
+            line.in_flight += 1
+            line.newest = asyncio.create_task(self._run(terms, line, line.take(), line.newest))
+            self._tasks.add(line.newest)
+            line.newest.add_done_callback(self._tasks.discard)
 
     async def _run(
-        self,
-        terms: Terms,
-        group: Sequence[tuple[Part, asyncio.Future[Outcomes]]],
-        before: asyncio.Task[None] | None,
+        self, terms: Terms, line: _Line, group: Sequence[_Waiting], before: asyncio.Task[None] | None
     ) -> None:
         submissions = {part.submission for part, _ in group}
 
@@ -152,15 +178,54 @@ class Groups:
         else:
             _answer(group, answers)
         finally:
-            await _end_of(
-                before
-            )  # also when the group failed before its turn: the next one waits for this one only
-            self._in_flight[terms] -= 1
-            if not self._in_flight[terms]:
-                del self._in_flight[terms], self._newest[terms]
-            if not self._waiting.get(terms):
-                self._waiting.pop(terms, None)
-            self._start(terms)
+            # Also when the group failed before its turn: the next one waits for this one only.
+            await _end_of(before)
+            line.in_flight -= 1
+            self._start(terms, line)
+            if not line.in_flight:
+                del self._lines[terms]
+
+
+class _Line:
+    """Parts of one agreement that wait for their group, and the groups that are on their way."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Waiting] = deque()
+        self.in_flight = 0
+        self.newest: asyncio.Task[None] | None = None
+        self._records = self._octets = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether what waits is enough for a whole group."""
+        return self._records >= MAX_RECORDS or self._octets >= MAX_BYTES
+
+    def join(self, part: Part, future: asyncio.Future[Outcomes]) -> None:
+        """Wait at the end of the line."""
+        self.waiting.append((part, future))
+        self._count(part, 1)
+
+    def take(self) -> list[_Waiting]:
+        """Take parts from the front while they fit into one group; the first one always does."""
+        group: list[_Waiting] = []
+        records = octets = 0
+        while self.waiting:
+            part = self.waiting[0][0]
+            records += len(part.records)
+            octets += _octets(part)
+            if group and (records > MAX_RECORDS or octets > MAX_BYTES):
+                break
+            group.append(self.waiting.popleft())
+            self._count(part, -1)
+        return group
+
+    def _count(self, part: Part, sign: int) -> None:
+        self._records += sign * len(part.records)
+        self._octets += sign * _octets(part)
+
+
+def _octets(part: Part) -> int:
+    return sum(len(record.octets) for record in part.records)
 
 
 async def _end_of(task: asyncio.Task[None] | None) -> None:
@@ -168,9 +233,7 @@ async def _end_of(task: asyncio.Task[None] | None) -> None:
         await asyncio.wait([task])
 
 
-def _answer(
-    group: Sequence[tuple[Part, asyncio.Future[Outcomes]]], answers: Sequence[Outcomes | Exception]
-) -> None:
+def _answer(group: Sequence[_Waiting], answers: Sequence[Outcomes | Exception]) -> None:
     for (_, future), answer in zip(group, answers, strict=True):
         if future.cancelled():
             continue
@@ -178,19 +241,3 @@ def _answer(
             future.set_exception(answer)
         else:
             future.set_result(answer)
-
-
-def _take(
-    waiting: deque[tuple[Part, asyncio.Future[Outcomes]]],
-) -> list[tuple[Part, asyncio.Future[Outcomes]]]:
-    """Take parts from the left while they fit into one group; the first one always does."""
-    group: list[tuple[Part, asyncio.Future[Outcomes]]] = []
-    records = octets = 0
-    while waiting:
-        part = waiting[0][0]
-        records += len(part.records)
-        octets += sum(len(record.octets) for record in part.records)
-        if group and (records > MAX_RECORDS or octets > MAX_BYTES):
-            break
-        group.append(waiting.popleft())
-    return group

@@ -74,12 +74,17 @@ class Framed:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Records of one submission that wait to be prepared together with those of others."""
+    """Records of one submission that wait to be prepared together with those of others.
+
+    `digest` is the SHA-256 of the submission's body when these are all of its records: then they and the mark
+    that it was received to its end become durable together. Otherwise it is empty.
+    """
 
     submission: str
     origin: Origin
     received_ms: int
     records: tuple[Framed, ...]
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

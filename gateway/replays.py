@@ -7,8 +7,8 @@ import hmac
 from crypto.errors import KeysUnavailable
 from crypto.keys import PromiseKeys
 from gateway.errors import Rejected, Unavailable
-from gateway.log.committer import submission_digest
 from gateway.log.reading import StoreRecords
+from gateway.log.writing import submission_digest
 from gateway.records import Submission
 
 

@@ -7,7 +7,6 @@ Whatever fails leaves nothing behind, in the store or in memory, and those who w
 from __future__ import annotations
 
 import asyncio
-import hmac
 import sqlite3
 import threading
 import time
@@ -29,6 +28,7 @@ from gateway.log.round import Noted
 from gateway.log.rounds import Answer, Rounds
 from gateway.log.spool import insert_spooled, spool_rows
 from gateway.log.store import insert, open_writer, select, transaction
+from gateway.log.writing import submission_digest
 from gateway.ports import Outgoing
 from gateway.records import Batch, Event, Known, SealedBatch, Terms
 
@@ -206,11 +206,6 @@ class Committer:
 
 
 _CLOSED = "ON CONFLICT (sender, id) DO UPDATE SET digest = excluded.digest"
-
-
-def submission_digest(promise_key: bytes, digest: bytes) -> bytes:
-    """Return the digest of a submission's body as the store keeps it: it cannot be guessed from."""
-    return hmac.digest(promise_key, b"isnad-submission/v1\0" + digest, "sha256")
 
 
 def _fail(requests: Sequence[Signed | Plain], error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -59,7 +60,13 @@ def write(
 _LANE_GREW = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier"
 _OUTBOX = "lane, recipient, contract, batch, first, count, hold, time_ms, bytes, body"
 _COUNTED = """ON CONFLICT (sender, id) DO UPDATE SET accepted = accepted + excluded.accepted,
- duplicate = duplicate + excluded.duplicate, refused = refused + excluded.refused"""
+ duplicate = duplicate + excluded.duplicate, refused = refused + excluded.refused,
+ digest = coalesce(excluded.digest, digest)"""
+
+
+def submission_digest(promise_key: bytes, digest: bytes) -> bytes:
+    """Return the digest of a submission's body as the store keeps it: it cannot be guessed from."""
+    return hmac.digest(promise_key, b"isnad-submission/v1\0" + digest, "sha256")
 
 
 def _message(
@@ -99,11 +106,22 @@ def _count(db: sqlite3.Connection, batches: Sequence[Batch]) -> None:
         for one in batch.refused:
             row = (sender, ids[one.part], one.position, one.refusal.code, one.refusal.field, one.refusal.rule)
             refusals.setdefault((sender, ids[one.part]), []).append(row)
+    ended = {
+        (batch.terms.sender, part.submission): submission_digest(batch.terms.promise_key, part.digest)
+        for batch in batches
+        for part in batch.parts
+        if part.digest
+    }
     for submission, rows in refusals.items():
         query = "SELECT refused FROM submission WHERE (sender, id) = (?, ?)"
         (before,) = db.execute(query, submission).fetchone() or (0,)
         refusals[submission] = rows[: max(0, REFUSALS_MAX - before)]
-    insert(db, "submission", [(*key, *numbers, None) for key, numbers in counts.items()], conflict=_COUNTED)
+    insert(
+        db,
+        "submission",
+        [(*key, *numbers, ended.get(key[:2])) for key, numbers in counts.items()],
+        conflict=_COUNTED,
+    )
     for rows in refusals.values():
         insert(db, "refusal", rows, verb="INSERT OR IGNORE")
 

@@ -44,6 +44,45 @@ async def test_a_slow_group_is_logged_before_a_fast_one_that_came_later():
     assert [outcome[0].position for outcome in outcomes] == logged
 
 
+async def test_less_than_a_whole_group_gathers_while_two_are_on_their_way():
+    sizes, going_on = [], asyncio.Event()
+
+    async def promise(_terms, parts, turn):
+        sizes.append(len(parts))
+        await going_on.wait()
+        await turn()
+        return answers(parts)
+
+    groups = Groups(promise)
+    small = [Part(str(number), Origin(""), 0, (Framed(number, b"{}"),)) for number in range(1, 40)]
+    sending = asyncio.create_task(kept(groups, small))
+    await asyncio.sleep(0.01)
+    assert sizes == [1, 1]
+    going_on.set()
+    outcomes = await sending
+    assert sizes == [1, 1, 37]
+    assert [outcome[0].position for outcome in outcomes] == list(range(1, 40))
+
+
+async def test_a_whole_group_goes_beside_others_that_are_not():
+    sizes, going_on = [], asyncio.Event()
+
+    async def promise(_terms, parts, turn):
+        sizes.append(sum(len(one.records) for one in parts))
+        await going_on.wait()
+        await turn()
+        return answers(parts)
+
+    groups = Groups(promise)
+    small = [Part(str(number), Origin(""), 0, (Framed(number, b"{}"),)) for number in (1, 2)]
+    sending = asyncio.create_task(kept(groups, [*small, part("three", 3)]))
+    await asyncio.sleep(0.01)
+    assert sizes == [1, 1, MAX_RECORDS]
+    going_on.set()
+    await sending
+    await groups.drain()
+
+
 async def test_what_a_submission_sent_later_is_not_logged_when_what_came_before_could_not_be():
     logged = []
 

@@ -165,6 +165,19 @@ async def test_a_submission_adds_up_and_is_complete_once_it_is_closed(store):
     assert b"\x01" * 32 not in store.path.read_bytes()
 
 
+async def test_a_submission_that_is_all_in_one_part_is_complete_as_soon_as_it_is_kept(store):
+    batch = batch_of(terms_of(), ["d/1"], submission="s-1")
+    (part,) = batch.parts
+    await store.log.append(replace(batch, parts=(replace(part, digest=b"\x01" * 32),)))
+    assert store.records.submission("s-1", "moh").complete
+    at_once = store.records.submission_digest("s-1", "moh")
+    await store.log.append(batch_of(terms_of(), ["d/2"], submission="s-1"))
+    assert store.records.submission_digest("s-1", "moh") == at_once
+    await store.log.close_submission("s-1", terms_of(), b"\x01" * 32)
+    assert store.records.submission_digest("s-1", "moh") == at_once
+    assert b"\x01" * 32 not in store.path.read_bytes()
+
+
 async def test_an_empty_submission_can_be_closed(store):
     await store.log.close_submission("s-0", terms_of(), b"\x01" * 32)
     state = store.records.submission("s-0", "moh")
