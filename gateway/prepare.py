@@ -10,9 +10,10 @@ import os
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import contracts
@@ -67,7 +68,7 @@ class _Work:
     repeated_before: set[str]
     conflicting: set[str] = field(default_factory=set)
     unsealed: list[Unsealed] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[Callable[[bytes], Kept]] = field(default_factory=list)  # given the sealed salt
     refused: list[Refused] = field(default_factory=list)
     repeated: list[Repeated] = field(default_factory=list)
     fingerprints: dict[str, bytes] = field(default_factory=dict)
@@ -114,21 +115,20 @@ class _Work:
         self.unsealed.append(
             Unsealed(self._entry(sent, identifier, conformed, subject), octets, framed.octets)
         )
+        logged = tuple(
+            (name, str(conformed.payload[name])) for name in contract.logged if name in conformed.payload
+        )
         self.kept.append(
-            Kept(
-                part=sent.number,
-                position=framed.position,
-                record_id=identifier,
-                source_ref=conformed.source_ref,
-                subject=subject,
-                fingerprint=fingerprint,
-                salt=b"",
+            partial(
+                Kept,
+                sent.number,
+                framed.position,
+                identifier,
+                conformed.source_ref,
+                subject,
+                fingerprint,
                 about=conformed.about or "",
-                logged=tuple(
-                    (name, str(conformed.payload[name]))
-                    for name in contract.logged
-                    if name in conformed.payload
-                ),
+                logged=logged,
                 warnings=conformed.warnings,
             )
         )
@@ -160,7 +160,7 @@ class _Work:
 
     def batch(self, parts: tuple[Part, ...]) -> Batch:
         """Seal what was taken."""
-        terms, draft, kept = self.terms, None, tuple(self.kept)
+        terms, draft, kept = self.terms, None, list[Kept]()
         if self.unsealed:
             header = BatchHeader(
                 batch=str(uuid7()),
@@ -173,11 +173,11 @@ class _Work:
             )
             draft = seal(header, self.unsealed, terms.recipient_keys)
             cipher = AESGCM(salt_key(terms.promise_key))
-            kept = tuple(
-                _with_salt(record, seal_salt(cipher, record.record_id, salt))
-                for record, salt in zip(kept, draft.salts, strict=True)
-            )
-        return Batch(terms, parts, draft, kept, tuple(self.refused), tuple(self.repeated))
+            kept = [
+                finish(seal_salt(cipher, str(record.entry["id"]), salt))
+                for finish, record, salt in zip(self.kept, self.unsealed, draft.salts, strict=True)
+            ]
+        return Batch(terms, parts, draft, tuple(kept), tuple(self.refused), tuple(self.repeated))
 
 
 CONFLICT = Refusal(
@@ -242,21 +242,6 @@ def _origin(part: Part) -> dict[str, str]:
     if part.origin.signature:
         origin[part.origin.signature] = part.origin.key_id
     return origin
-
-
-def _with_salt(kept: Kept, salt: bytes) -> Kept:
-    return Kept(
-        kept.part,
-        kept.position,
-        kept.record_id,
-        kept.source_ref,
-        kept.subject,
-        kept.fingerprint,
-        salt,
-        kept.about,
-        kept.logged,
-        kept.warnings,
-    )
 
 
 def _b64(octets: bytes) -> str:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -46,11 +47,13 @@ class Workers:
         for _ in range(ATTEMPTS):
             pool = self._pool
             try:
-                return await loop.run_in_executor(pool, _prepare, terms, parts, dict(settled))
+                prepared = await loop.run_in_executor(pool, _prepare, terms, parts, dict(settled))
             except BrokenProcessPool:
                 if pool is self._pool:  # the first of those who waited for it starts the next one
                     pool.shutdown(wait=False)
                     self._pool = self._start()
+            else:
+                return replace(prepared, parts=parts)
         raise Unavailable("unavailable.workers", "the processes that prepare records keep dying")
 
     def close(self) -> None:
@@ -89,7 +92,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def _prepare(terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
-    return prepare(_catalogue(terms.catalogue), terms, parts, settled)
+    """Prepare, and leave out of what is sent back what the caller has: it holds all of the plaintext."""
+    return replace(prepare(_catalogue(terms.catalogue), terms, parts, settled), parts=())
 
 
 def _catalogue(digest: str) -> contracts.Catalogue:
