@@ -186,7 +186,8 @@ def _safe(value: object) -> object:
             return value
         case int() | str():
             text, masked = _NATIONAL_ID.subn(_MASK, str(value))
-            metrics.LOG_VALUES_MASKED.inc(masked)
+            if masked:
+                metrics.LOG_VALUES_MASKED.inc(masked)
             if isinstance(value, int) and not masked and value.bit_length() < INT_BITS:
                 return value
             # A lone surrogate, as a header may smuggle in, is no UTF-8 and would cost the whole line.

@@ -67,7 +67,11 @@ class Lines:
             if outcome.batch is not None and outcome.batch is not self._batch:
                 self._batch = outcome.batch
                 yield b'{"batch":%s}\n' % outcome.batch.to_json()
-            yield orjson.dumps(_members(outcome), option=orjson.OPT_APPEND_NEWLINE)
+            members = _members(outcome)
+            if outcome.batch is not None:  # together with the batch receipt, all that a receipt is made of
+                members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
+                members["entry"] = outcome.entry.decode()
+            yield orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def summary_line(submission: str, counts: Counts) -> bytes:
@@ -93,12 +97,9 @@ def document(
     separator = b""
     for outcome in outcomes:
         members = _members(outcome)
-        evidence: Evidence | None
+        evidence: Evidence | None = earlier.get(outcome.record_id)
         if outcome.batch is not None:
-            del members["salt"], members["entry"]  # the receipt holds them
             evidence = outcome.receipt()
-        else:
-            evidence = earlier.get(outcome.record_id)
         if evidence is not None:
             members["receipt"] = orjson.Fragment(evidence.to_json())
         yield separator + orjson.dumps(members)
@@ -107,7 +108,7 @@ def document(
 
 
 def _members(outcome: Outcome) -> dict[str, object]:
-    """Return what a line says of a record: with the batch receipt, all that its own receipt is made of."""
+    """Return what is said of a record beside its receipt."""
     if outcome.refusal is not None:
         return {"position": outcome.position, "outcome": "refused"} | explained(outcome.refusal)
     members: dict[str, object] = {
@@ -117,9 +118,6 @@ def _members(outcome: Outcome) -> dict[str, object]:
         "lane": outcome.lane,
         "index": outcome.index,
     }
-    if outcome.batch is not None:
-        members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
-        members["entry"] = outcome.entry.decode()
     if outcome.warnings:
         members["warnings"] = outcome.warnings
     return members
