@@ -121,6 +121,7 @@ def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for who started it
         )
     finally:
         for descriptor in descriptors:

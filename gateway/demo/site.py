@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ QUOTA = {
 }
 BROKER_ACCOUNT = "gateway"
 BROKER_READER = "nea"
+BROKER_PASSWORD = "ISNAD_RABBITMQ_PASSWORD"  # noqa: S105  the variable's name
+YEAR = timedelta(days=365)
 
 
 @dataclass(slots=True)
@@ -137,7 +140,11 @@ class Site:
     def admit(self, process: str) -> dict[str, str]:
         """Return the environment in which a process (`intake`, `deliver`, `nea`, `officer`) may start once."""
         token = admit(self.keys.administrator(), process)
-        return {f"ISNAD_{process.upper()}_WRAPPING_TOKEN": token}
+        secrets = {f"ISNAD_{process.upper()}_WRAPPING_TOKEN": token}
+        if self.broker:
+            account = BROKER_READER if process == "nea" else BROKER_ACCOUNT
+            secrets[BROKER_PASSWORD] = self.broker.passwords[account]
+        return secrets
 
     def serve(self, *command: str) -> Running:
         """Start `isnad serve`; it answers on return. `command` replaces the program that runs it."""
@@ -161,14 +168,14 @@ class Site:
         descriptors: Sequence[int] = (),
     ) -> Running:
         """Start a process of the site and keep what it says."""
-        secrets = {"ISNAD_RABBITMQ_PASSWORD": self.broker.passwords[BROKER_ACCOUNT]} if self.broker else {}
         popen = subprocess.Popen(  # noqa: S603  our own programs
             [*command, *(("--config", str(self.config)) if config else ())],
-            env={**os.environ, **environment, **secrets},
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=descriptors,
+            start_new_session=True,  # Ctrl-C is for who started it, who stops it in good order
         )
         running = Running(name, popen)
         threading.Thread(
@@ -186,13 +193,14 @@ class Site:
         for agreement in agreements:
             if agreement["recipient"] == "nea":
                 senders.setdefault(agreement["sender"], []).append(agreement["contract"])
+        queue = self.settings["queue"] | ({"user": BROKER_READER} if self.broker else {})
         path = self.folder / "consumer.yaml"
         settings = {
             "participant": "nea",
             "origin": self.settings["origin"],
             "suites": [self.settings["suite"]],
             "senders": senders,
-            "queue": self.settings["queue"],
+            "queue": queue,
             "ledger": str(self.folder / "var" / "nea-ledger.db"),
             "keys": {
                 "address": self.keys.address,
@@ -290,6 +298,12 @@ def _write(made: Site, settings: Mapping[str, Any]) -> None:
                 "server_ca": "pki/site.pem",
             }
         path.write_text(yaml.safe_dump(agency, allow_unicode=True))
+    today = datetime.now(UTC).date()
+    for path in (made.config / "agreements").iterdir():
+        agreement = yaml.safe_load(path.read_text())
+        # The example agreements end one day; what is shown with them is not to end with them.
+        agreement |= {"valid_from": today - YEAR, "valid_until": today + YEAR}
+        path.write_text(yaml.safe_dump(agreement, allow_unicode=True))
     _write_settings(made, settings)
 
 
@@ -317,7 +331,7 @@ def _write_settings(made: Site, settings: Mapping[str, Any]) -> None:
             "virtual_host": "isnad",
             "ca_file": str(made.config / "pki" / "broker.pem"),
             "user": BROKER_ACCOUNT,
-            "password": "env:ISNAD_RABBITMQ_PASSWORD",
+            "password": f"env:{BROKER_PASSWORD}",
         }
     gateway["stop_grace_s"] = 5
     path.write_text(yaml.safe_dump(gateway | dict(settings)))
