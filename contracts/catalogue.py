@@ -1,5 +1,6 @@
 """Every contract, binding and code list, loaded together or not at all."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,19 +10,25 @@ from contracts import binding_folder, codes, contract, folder
 from contracts.binding import Binding
 from contracts.codes import CodeList
 from contracts.contract import Contract
+from contracts.documents import CodeListDocument, CodeListsDocument
 from contracts.errors import Invalid, Problem
+from contracts.folder import Files
 from contracts.nid import Profile, governorate_verdicts
 
 _CONTRACT_FILE = re.compile(
     r"(canonical/[a-z0-9-]+/v[1-9][0-9]?)/"
     r"(contract\.odcs\.yaml|schema\.json|CHANGELOG\.md|examples/(valid|invalid)/[a-z0-9_.-]+\.json"
-    r"|examples/invalid/[a-z0-9_.-]+\.why)"
+    r"|examples/invalid/[a-z0-9_.-]+\.why|examples/valid/[a-z0-9_.-]+\.codes"
+    r"|history/[1-9][0-9]*\.[0-9]+\.[0-9]+\.schema\.json)"
 )
 _BINDING_FILE = re.compile(
     r"(agencies/[a-z0-9-]+/[a-z0-9-]+/v[1-9][0-9]?)/"
     r"(binding\.yaml|mapping\.yaml|source\.schema\.json|source\.xsd|columns\.csv|README\.md"
     r"|samples/(valid|invalid)/[a-z0-9_.-]+|expected/[a-z0-9_.-]+\.(json|codes))"
 )
+_LISTS = "_codes/lists.yaml"
+_NEEDED = ("agencies", "governorates")
+"""Contracts name agencies, and national IDs cannot be read without governorates."""
 _CODES_FILE = re.compile(r"_codes/([a-z][a-z0-9_]*)\.csv")
 
 
@@ -56,7 +63,11 @@ def load(root: Path | None = None, profile: Profile = "synthetic") -> Catalogue:
     Raises:
         Invalid: with every problem found; nothing is loaded then.
     """
-    files = folder.read(root or folder.SHIPPED)
+    return compile_files(folder.read(root or folder.SHIPPED), profile)
+
+
+def compile_files(files: Files, profile: Profile = "synthetic") -> Catalogue:
+    """Return the catalogue that `files` make up; see `load`."""
     problems: list[Problem] = []
     contract_folders, binding_folders, code_files = _sort(files, problems)
     code_lists = _code_lists(files, code_files, problems)
@@ -65,7 +76,7 @@ def load(root: Path | None = None, profile: Profile = "synthetic") -> Catalogue:
         if "governorates" in code_lists
         else {}
     )
-    loaded = [contract.load(place, files, problems) for place in contract_folders]
+    loaded = [contract.load(place, files, code_lists, problems) for place in contract_folders]
     contracts = {one.name: one for one in loaded if one}
     bound = [
         binding_folder.load(place, files, contracts, code_lists, governorates=verdicts, problems=problems)
@@ -89,23 +100,36 @@ def _sort(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[list[str
             binding_folders[found[1]] = None
         elif _CODES_FILE.fullmatch(file):
             code_files.append(file)
-        else:
+        elif file != _LISTS:
             problems.append(Problem(file, "", "catalogue.file", "does not belong here; see _meta/README.md"))
     return list(contract_folders), list(binding_folders), code_files
 
 
 def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Problem]) -> dict[str, CodeList]:
+    """Return the lists that are what `_codes/lists.yaml` says of them."""
+    about = _list_documents(files, problems)
     lists = {}
     for file in names:
         name = file.removeprefix("_codes/").removesuffix(".csv")
+        if name not in about:
+            problems.append(Problem(file, "", "catalogue.codes", "lists.yaml says nothing of this list"))
+            continue
         try:
-            lists[name] = codes.parse(name, files[file])
+            lists[name] = codes.parse(name, files[file], about[name])
         except ValueError as problem:
             problems.append(Problem(file, "", "catalogue.codes", str(problem)))
-    if "governorates" not in lists:
-        problems.append(
-            Problem(
-                "_codes/governorates.csv", "", "catalogue.missing", "national IDs cannot be read without it"
-            )
-        )
+        found = hashlib.sha256(files[file]).hexdigest()
+        if found != about[name].sha256:
+            message = f"changed since version {about[name].version}; write a new version and sha256 {found}"
+            problems.append(Problem(_LISTS, name, "catalogue.codes", message))
+    wanted = [f"_codes/{name}.csv" for name in sorted({*about, *_NEEDED})]
+    problems += [Problem(file, "", "catalogue.missing", "is missing") for file in wanted if file not in names]
     return lists
+
+
+def _list_documents(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, CodeListDocument]:
+    def complain(file: str, where: str, rule: str, message: str) -> None:
+        problems.append(Problem(f"_codes/{file}", where, rule, message))
+
+    document = folder.yaml_model(CodeListsDocument, files, "_codes", "lists.yaml", complain)
+    return document.root if document else {}

@@ -51,13 +51,14 @@ def canonical_line(payload: object) -> bytes:
 
 def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iterator[Problem]:
     code = ""
+    noted: list[str] = []
     try:
         contract.examine(
             parse(example.octets),
             today=SAMPLES_DAY.isoformat(),
-            sender=None,
+            sender=example.sender,
             governorates=governorate_verdicts(catalogue.code_lists["governorates"].codes, "synthetic"),
-            notes=[],
+            notes=noted,
         )
     except Refused as refused:
         code = refused.code
@@ -68,6 +69,10 @@ def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iter
     elif code != (example.why or ""):
         yield Problem(
             example.file, "", "check.example", f"gives {code or 'no refusal'}, not {example.why or 'valid'}"
+        )
+    elif example.why is None and set(noted) != set(example.codes):
+        yield Problem(
+            example.file, "", "check.codes", f"gives the codes {', '.join(sorted(set(noted))) or 'none'}"
         )
     if example.why and example.why not in CODES:
         yield Problem(example.file, "", "check.code", "its .why names a code that does not exist")

@@ -250,6 +250,24 @@ CODES: dict[str, CodeText] = {
         "Correct the date that is wrong.",
         "صحّح التاريخ الخاطئ.",
     ),
+    "record.rule.differ": CodeText(
+        "A value is said to have changed and is the same",
+        "قيمة ذُكر أنها تغيرت وهي نفسها",
+        "Send what it was before and what it is now.",
+        "أرسل القيمة السابقة والقيمة الجديدة.",
+    ),
+    "record.rule.same": CodeText(
+        "Two fields that belong together disagree",
+        "حقلان متلازمان مختلفان",
+        "Write the same in both fields that the rule names.",
+        "اكتب القيمة نفسها في الحقلين اللذين تذكرهما القاعدة.",
+    ),
+    "record.rule.sum": CodeText(
+        "Counts do not add up",
+        "الأعداد لا يطابق مجموعها الإجمالي",
+        "Count again; the rule names the total and its parts.",
+        "أعد العد، والقاعدة تذكر الإجمالي وأجزاءه.",
+    ),
     "record.rule.sender": CodeText(
         "This agency may not send this value",
         "لا يحق لهذه الجهة إرسال هذه القيمة",
@@ -305,6 +323,12 @@ CODES: dict[str, CodeText] = {
         "الرقم الأخير من الرقم القومي لا يطابق المعادلة الشائعة",
         "Nothing has to be done; the formula is not official.",
         "لا يلزم إجراء، فالمعادلة غير رسمية.",
+    ),
+    "warning.late": CodeText(
+        "It came later than the duty to report allows",
+        "ورد بعد الموعد الواجب",
+        "Nothing to change; the authority counts what is late.",
+        "لا تغيير مطلوب، وتحصي الهيئة ما تأخر.",
     ),
     "warning.text.sanitised": CodeText(
         "Invisible or decorative characters were taken out of a text",

@@ -1,5 +1,6 @@
 """Code lists: what governorates, outcomes and kinds are called, as versioned data in `_codes/*.csv`.
 
+`_codes/lists.yaml` gives each list its version and the hash of its file, so that a list cannot change unnoticed.
 The first column is `code`. Every other column may be the way back from an agency's word to the code, if its
 words are unique; the names ar and en are for people.
 """
@@ -9,14 +10,18 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contracts.documents import CodeListDocument
+
 _MAX_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class CodeList:
-    """One list, by name, in one version (the catalogue's digest covers it)."""
+    """One list in one version."""
 
     name: str
+    about: CodeListDocument
+    """Version, hash, titles and source."""
     rows: tuple[Mapping[str, str], ...]
 
     @property
@@ -40,7 +45,7 @@ class CodeList:
         return words
 
 
-def parse(name: str, octets: bytes) -> CodeList:
+def parse(name: str, octets: bytes, about: CodeListDocument) -> CodeList:
     """Read one list from UTF-8 CSV with a header.
 
     Raises:
@@ -57,7 +62,7 @@ def parse(name: str, octets: bytes) -> CodeList:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(rows[0]) or not row[0]:
             raise ValueError(f"line {number} has not one cell for each column, or no code")
-    listed = CodeList(name, tuple(dict(zip(rows[0], row, strict=True)) for row in rows[1:]))
+    listed = CodeList(name, about, tuple(dict(zip(rows[0], row, strict=True)) for row in rows[1:]))
     if len(listed.codes) != len(listed.rows):
         raise ValueError("a code occurs twice")
     return listed

@@ -1,11 +1,20 @@
 """A canonical contract: one folder `canonical/<name>/v<major>/`, read, checked and compiled."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from contracts import nid, schema_lint
-from contracts.documents import ContractProperties, OdcsDocument, Rule
+from contracts.codes import CodeList
+from contracts.documents import (
+    ContractProperties,
+    FreezeClass,
+    LegalBasis,
+    OdcsDocument,
+    Role,
+    Rule,
+    ServiceLevel,
+)
 from contracts.errors import Problem, Refused
 from contracts.folder import Complain, Files, model, yaml_model
 from contracts.rules import Check, Payload, compile_rule, reader
@@ -14,6 +23,7 @@ from contracts.strict_json import parse
 
 Read = Callable[[Payload], object]
 Identity = Callable[[Payload, Mapping[str, bool], list[str]], None]
+Codes = Mapping[str, CodeList]
 
 _COMMON = ("source_ref", "op", "occurred_on")
 """Every canonical record has the sender's reference, what is done with it, and when it happened."""
@@ -27,6 +37,10 @@ class Example:
     octets: bytes
     why: str | None
     """The code that it must be refused with; None when it is valid."""
+    sender: str | None
+    """The agency that it is judged to come from; None when that does not matter."""
+    codes: tuple[str, ...]
+    """The remarks that a valid one must give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +55,14 @@ class Contract:
     title_ar: str
     description: str
     description_ar: str
+    usage: str
+    limitations: str
     classification: Literal["confidential", "restricted"]
-    legal_basis: str
-    freeze: Literal["pass", "hold"]
+    legal_basis: tuple[LegalBasis, ...]
+    roles: tuple[Role, ...]
+    """Who writes such records and who reads them."""
+    service_levels: tuple[ServiceLevel, ...]
+    freeze: FreezeClass
     """Whether it is handed over while the register is frozen before an election."""
     schema: Schema
     """Closed JSON Schema 2020-12 of the canonical record."""
@@ -56,9 +75,14 @@ class Contract:
     logged: tuple[str, ...]
     """Top-level fields, enumerated in the schema, that may stand in clear in a log entry."""
     examples: tuple[Example, ...]
+    rules: tuple[Rule, ...]
+    """Conditions across fields, as they are written in the contract."""
     checker: Checker
-    rules: tuple[Check, ...]
-    identity: Identity | None
+    checks: tuple[Check, ...]
+    """The rules that refuse."""
+    flags: tuple[Check, ...]
+    """The rules that only add a `review.*` or `warning.*` code."""
+    identities: tuple[Identity, ...]
     read_subject: Read
     read_about: Read
 
@@ -85,13 +109,18 @@ class Contract:
         """
         if not self.checker.is_valid(payload):
             raise self.checker.refusal(payload)
-        for rule in self.rules:
-            rule(payload, today, sender)
-        if self.identity is not None:
-            self.identity(payload, governorates, notes)
+        for check in self.checks:
+            check(payload, today, sender)
+        for flag in self.flags:
+            try:
+                flag(payload, today, sender)
+            except Refused as flagged:
+                notes.append(flagged.code)
+        for identity in self.identities:
+            identity(payload, governorates, notes)
 
 
-def load(folder: str, files: Files, problems: list[Problem]) -> Contract | None:
+def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Contract | None:
     """Load the contract in `folder` (`canonical/death/v1`).
 
     Problems are added to the list, and then None is returned.
@@ -111,6 +140,14 @@ def load(folder: str, files: Files, problems: list[Problem]) -> Contract | None:
         complain("contract.odcs.yaml", "name", "catalogue.name", f"must be {name}, as the folder is called")
     for where, message in _unfit(schema, properties):
         complain("contract.odcs.yaml", where, "catalogue.pointer", message)
+    for where, message in _unknown_codes(schema, "", codes):
+        complain("schema.json", where, "catalogue.codes", message)
+    agencies = codes["agencies"].codes if "agencies" in codes else frozenset[str]()
+    for number, role in enumerate(odcs.roles):
+        if role.role not in agencies:
+            complain(
+                "contract.odcs.yaml", f"roles.{number}", "catalogue.codes", "is not in the list agencies"
+            )
     checker = _compiled(schema, complain)
     if len(problems) > before or checker is None:
         return None
@@ -122,8 +159,12 @@ def load(folder: str, files: Files, problems: list[Problem]) -> Contract | None:
         title_ar=properties.title_ar,
         description=odcs.description.purpose,
         description_ar=properties.description_ar,
+        usage=odcs.description.usage,
+        limitations=odcs.description.limitations,
         classification=properties.classification,
-        legal_basis=properties.legal_basis,
+        legal_basis=tuple(properties.legal_basis),
+        roles=tuple(odcs.roles),
+        service_levels=tuple(odcs.sla_properties),
         freeze=properties.freeze,
         schema=schema,
         reader_schema=reader_schema(schema),
@@ -131,9 +172,11 @@ def load(folder: str, files: Files, problems: list[Problem]) -> Contract | None:
         about=properties.about,
         logged=tuple(properties.logged),
         examples=_examples(folder, files),
+        rules=tuple(properties.rules),
         checker=checker,
-        rules=tuple(compile_rule(rule) for rule in properties.rules),
-        identity=_identity(properties.subject) if properties.subject else None,
+        checks=tuple(compile_rule(rule) for rule in properties.rules if rule.code.startswith("record.")),
+        flags=tuple(compile_rule(rule) for rule in properties.rules if not rule.code.startswith("record.")),
+        identities=_identities(schema, properties.subject),
         read_subject=reader(properties.subject) if properties.subject else _nothing,
         read_about=reader(properties.about) if properties.about else _nothing,
     )
@@ -192,32 +235,70 @@ def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, st
 
 
 def _pointers(rule: Rule) -> list[str]:
-    pointers = [
+    found: list[str | None] = [
         *(rule.order or ()),
         rule.not_future,
         rule.sender and rule.sender[0],
+        rule.only and rule.only[0],
+        *(rule.same or ()),
+        *(rule.differ or ()),
         rule.when and rule.when[0],
     ]
     if rule.years is not None:
-        pointers += [rule.years[0], rule.years[3]]
-    return [pointer for pointer in pointers if pointer]
+        found += [rule.years[0], rule.years[3]]
+    if rule.within is not None:
+        found += [rule.within[0], rule.within[2]]
+    if rule.sum is not None:
+        found += [rule.sum[0], *rule.sum[1]]
+    return [pointer for pointer in found if pointer]
+
+
+def _unknown_codes(node: object, at: str, codes: Codes) -> Iterator[tuple[str, str]]:
+    """Walk a schema and give what it enumerates beyond the code list that it names."""
+    if isinstance(node, list):
+        for index, inner in enumerate(node):
+            yield from _unknown_codes(inner, f"{at}/{index}", codes)
+    if not isinstance(node, dict):
+        return
+    listed, named = node.get("enum"), node.get("x-codes")
+    if isinstance(named, str) and named not in codes:
+        yield at, f"there is no code list {named!r}"
+    elif isinstance(named, str) and isinstance(listed, list):
+        beyond = [str(value) for value in listed if value not in codes[named].codes]
+        if beyond:
+            yield at, f"enumerates what is not in the list {named}: {', '.join(beyond)}"
+    for key, inner in node.items():
+        yield from _unknown_codes(inner, f"{at}/{key}", codes)
 
 
 def _examples(folder: str, files: Files) -> tuple[Example, ...]:
     found = []
     for file, octets in files.items():
-        if file.startswith(f"{folder}/examples/") and file.endswith(".json"):
-            why = files.get(file.removesuffix(".json") + ".why")
-            valid = file.startswith(f"{folder}/examples/valid/")
-            found.append(
-                Example(file, octets, None if valid else (why or b"").decode("utf-8", "replace").strip())
-            )
+        if not (file.startswith(f"{folder}/examples/") and file.endswith(".json")):
+            continue
+        stem = file.removesuffix(".json")
+        valid = file.startswith(f"{folder}/examples/valid/")
+        why = None if valid else _words(files, f"{stem}.why")
+        # The code, and after `from` the agency, where the rule asks who sends.
+        code = None if why is None else " ".join(why[:1])
+        sender = why[2] if why and why[1:2] == ["from"] and len(why) > 2 else None  # noqa: PLR2004 - three words
+        found.append(Example(file, octets, code, sender, tuple(_words(files, f"{stem}.codes"))))
     return tuple(found)
 
 
-def _identity(subject: str) -> Identity:
+def _words(files: Files, file: str) -> list[str]:
+    return files.get(file, b"").decode("utf-8", "replace").split()
+
+
+def _identities(schema: Schema, subject: str | None) -> tuple[Identity, ...]:
+    """Return the checks of every national ID that a record can hold outside lists; the subject's is first."""
+    numbers = schema_lint.pointers_to(schema, "#/$defs/nid")
+    return tuple(_identity(pointer) for pointer in sorted(numbers, key=lambda pointer: pointer != subject))
+
+
+def _identity(pointer: str) -> Identity:
     """Return the check of a national ID against what stands beside it in the same person."""
-    parent, _, name = subject.rpartition("/")
+    parent, _, name = pointer.rpartition("/")
     read_person = reader(parent) if parent else lambda payload: payload
 
     def check(payload: Payload, governorates: Mapping[str, bool], notes: list[str]) -> None:
@@ -235,6 +316,6 @@ def _identity(subject: str) -> Identity:
                 notes=notes,
             )
         except Refused as refused:
-            raise refused.at(subject) from None
+            raise refused.at(pointer) from None
 
     return check

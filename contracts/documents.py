@@ -4,9 +4,10 @@
 closed; what ODCS has no place for stands in its `customProperties` under the names of `ContractProperties`.
 """
 
+import builtins
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -15,6 +16,8 @@ ContractName = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\.v[1-9][0-9]?$", max_length=64)
 ]
 Scalar = str | int | bool
+FreezeClass = Literal["pass", "hold", "exempt"]
+"""What a called election does to a record: it passes until the cut-off, waits, or never changes the register."""
 
 
 class _Document(BaseModel):
@@ -32,8 +35,8 @@ class Description(_OdcsDocument):
     """ODCS `description`."""
 
     purpose: Line
-    usage: Line | None = None
-    limitations: Line | None = None
+    usage: Line
+    limitations: Line
 
 
 class SchemaObject(_OdcsDocument):
@@ -42,6 +45,15 @@ class SchemaObject(_OdcsDocument):
     name: Line
     logical_type: Literal["object"]
     physical_type: Literal["json"]
+    description: Line
+
+
+class Role(_OdcsDocument):
+    """ODCS `roles[]`: who writes records of the contract and who reads them."""
+
+    role: Line
+    """A code of the list `agencies`."""
+    access: Literal["write", "read"]
     description: Line
 
 
@@ -75,7 +87,8 @@ class OdcsDocument(_OdcsDocument):
     domain: Line
     description: Description
     schema_: Annotated[list[SchemaObject], Field(alias="schema", min_length=1, max_length=1)]
-    sla_properties: list[ServiceLevel]
+    roles: Annotated[list[Role], Field(min_length=1)]
+    sla_properties: Annotated[list[ServiceLevel], Field(min_length=1)]
     custom_properties: list[CustomProperty]
 
 
@@ -85,26 +98,52 @@ class Rule(_Document):
     Every pointer that is absent from a record makes the condition hold: presence is the schema's business.
     """
 
-    code: Annotated[str, StringConstraints(pattern=r"^record\.[a-z_.]+$")]
+    code: Annotated[str, StringConstraints(pattern=r"^(record|review|warning)\.[a-z_.]+$")]
+    """`record.` refuses the record, `review.` keeps it for an officer, `warning.` is a remark."""
     says: Line
     """What must hold, in English; told to the sender."""
+    says_ar: Line
+    """The same in Arabic."""
     order: tuple[Pointer, Pointer] | None = None
-    """The first date is not after the second."""
+    """The first date or number is not after, or above, the second."""
     not_future: Pointer | None = None
     """The date is not after today (Africa/Cairo)."""
-    sender: tuple[Pointer, Scalar, list[str]] | None = None
-    """Only these agencies may send this value in this field."""
+    sender: tuple[Pointer, Scalar | list[Scalar], list[str]] | None = None
+    """Only these agencies may send this value, or one of these values, in this field."""
+    only: tuple[Pointer, list[str]] | None = None
+    """Only these agencies may send this field at all."""
     years: tuple[Pointer, Literal["exactly", "at_least"], int, Pointer] | None = None
     """From the first date to the second it is so many years; 29 February counts to 1 March."""
+    within: tuple[Pointer, int, Pointer] | None = None
+    """The second date is at most so many days after the first."""
+    same: tuple[Pointer, Pointer] | None = None
+    """Both fields say the same."""
+    differ: tuple[Pointer, Pointer] | None = None
+    """The fields do not say the same."""
+    sum: tuple[Pointer, list[Pointer]] | None = None
+    """The first number is the sum of the others."""
     when: tuple[Pointer, Scalar] | None = None
     """The rule applies only when this field has this value."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Rule":
-        kinds = [self.order, self.not_future, self.sender, self.years]
-        if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("give exactly one of order, not_future, sender, years")
+        if builtins.sum(getattr(self, kind) is not None for kind in RULE_KINDS) != 1:
+            raise ValueError(f"give exactly one of {', '.join(RULE_KINDS)}")
         return self
+
+
+RULE_KINDS = ("order", "not_future", "sender", "only", "years", "within", "same", "differ", "sum")
+
+
+class LegalBasis(_Document):
+    """One provision that the contract rests on."""
+
+    en: Line
+    ar: Line
+    reference: Line
+    """Law, year and article."""
+    verified: bool
+    """Whether counsel has confirmed it against the official text."""
 
 
 class ContractProperties(_OdcsDocument):
@@ -114,12 +153,32 @@ class ContractProperties(_OdcsDocument):
     title_ar: Line
     description_ar: Line
     classification: Literal["confidential", "restricted"]
-    legal_basis: Line
-    freeze: Literal["pass", "hold"]
+    legal_basis: Annotated[list[LegalBasis], Field(min_length=1)]
+    freeze: FreezeClass
     subject: Pointer | None = None
     about: Pointer | None = None
     logged: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]] = []
     rules: list[Rule] = []
+
+
+# -- _codes/lists.yaml
+
+
+class CodeListDocument(_Document):
+    """What is known of one code list."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*\.[0-9]+\.[0-9]+$")]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of the file, in hex: a list cannot change while its version stays."""
+    title_en: Line
+    title_ar: Line
+    source: Line
+    verified: bool
+    """Whether the owner of the codes has confirmed them."""
+
+
+class CodeListsDocument(RootModel[dict[str, CodeListDocument]]):
+    """`lists.yaml`: every code list by name."""
 
 
 # -- binding.yaml
@@ -140,6 +199,9 @@ class BindingDocument(_Document):
     max_record_bytes: Annotated[int, Field(ge=256, le=1024 * 1024)]
     max_document_bytes: Annotated[int, Field(ge=256, le=64 * 1024 * 1024)]
     """For a format that is read as a whole (JSON); streams of records have no such end."""
+    unused: list[Line] = []
+    """Fields of the source that the mapping leaves unread, approved; written as a mapping writes them, XML
+    without prefixes."""
 
 
 # -- mapping.yaml

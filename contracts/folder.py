@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,7 +72,7 @@ def _wrong_with(status: os.stat_result, count: int, total: int) -> str:
     return ""
 
 
-def digest(files: dict[str, bytes]) -> str:
+def digest(files: Files) -> str:
     """Return the SHA-256, in hex, over all names and octets, each preceded by its length as u64be."""
     hasher = hashlib.sha256(b"isnad-catalogue/v1\0")
     for name, octets in sorted(files.items()):
@@ -111,8 +112,9 @@ _StrictLoader.yaml_implicit_resolvers = {
 }
 
 
+@lru_cache(maxsize=2048)
 def yaml_document(octets: bytes) -> object:
-    """Return the value of one YAML document.
+    """Return the value of one YAML document, which is not to be changed: a reload shares what stayed the same.
 
     Raises:
         ValueError: with a message for the person who edits the file.

@@ -46,15 +46,25 @@ def reader(pointer: str) -> Callable[[Payload], object]:
     return read
 
 
-def _compile_kind(rule: Rule) -> Check:
+def _compile_kind(rule: Rule) -> Check:  # noqa: PLR0911 - one line for each kind
     if rule.order is not None:
         return _order(rule, *rule.order)
     if rule.not_future is not None:
         return _not_future(rule, rule.not_future)
     if rule.sender is not None:
         return _sender(rule, *rule.sender)
+    if rule.only is not None:
+        return _only(rule, *rule.only)
     if rule.years is not None:
         return _years(rule, *rule.years)
+    if rule.within is not None:
+        return _within(rule, *rule.within)
+    if rule.same is not None:
+        return _compare(rule, *rule.same, same=True)
+    if rule.differ is not None:
+        return _compare(rule, *rule.differ, same=False)
+    if rule.sum is not None:
+        return _sum(rule, *rule.sum)
     raise ValueError("a rule has exactly one kind")
 
 
@@ -62,9 +72,12 @@ def _order(rule: Rule, first: str, second: str) -> Check:
     read_first, read_second = reader(first), reader(second)
 
     def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        # ISO 8601 calendar dates of four-digit years sort as text; one that is absent is never late.
+        # ISO 8601 calendar dates of four-digit years sort as text.
         earlier = read_first(payload)
-        if earlier is not None and earlier > (read_second(payload) or earlier):  # type: ignore[operator]
+        if earlier is None:
+            return
+        later = read_second(payload)
+        if later is not None and earlier > later:  # type: ignore[operator]
             raise Refused(rule.code, first, rule.says)
 
     return check
@@ -81,12 +94,59 @@ def _not_future(rule: Rule, pointer: str) -> Check:
     return check
 
 
-def _sender(rule: Rule, pointer: str, value: Scalar, agencies: list[str]) -> Check:
+def _sender(rule: Rule, pointer: str, values: Scalar | list[Scalar], agencies: list[str]) -> Check:
+    read, allowed = reader(pointer), frozenset(agencies)
+    kept = frozenset(values) if isinstance(values, list) else frozenset([values])
+
+    def check(payload: Payload, _today: str, sender: str | None) -> None:
+        if sender is not None and sender not in allowed and read(payload) in kept:
+            raise Refused(rule.code, pointer, rule.says)
+
+    return check
+
+
+def _only(rule: Rule, pointer: str, agencies: list[str]) -> Check:
     read, allowed = reader(pointer), frozenset(agencies)
 
     def check(payload: Payload, _today: str, sender: str | None) -> None:
-        if sender is not None and sender not in allowed and read(payload) == value:
+        if sender is not None and sender not in allowed and read(payload) is not None:
             raise Refused(rule.code, pointer, rule.says)
+
+    return check
+
+
+def _within(rule: Rule, start: str, days: int, end: str) -> Check:
+    read_start, read_end = reader(start), reader(end)
+
+    def check(payload: Payload, _today: str, _sender: str | None) -> None:
+        begun, ended = read_start(payload), read_end(payload)
+        if not (isinstance(begun, str) and isinstance(ended, str)):
+            return
+        if (date.fromisoformat(ended) - date.fromisoformat(begun)).days > days:
+            raise Refused(rule.code, end, rule.says)
+
+    return check
+
+
+def _compare(rule: Rule, first: str, second: str, *, same: bool) -> Check:
+    read_first, read_second = reader(first), reader(second)
+
+    def check(payload: Payload, _today: str, _sender: str | None) -> None:
+        one, other = read_first(payload), read_second(payload)
+        if one is not None and other is not None and (one == other) is not same:
+            raise Refused(rule.code, second, rule.says)
+
+    return check
+
+
+def _sum(rule: Rule, total: str, parts: list[str]) -> Check:
+    read_total, read_parts = reader(total), [reader(part) for part in parts]
+
+    def check(payload: Payload, _today: str, _sender: str | None) -> None:
+        whole = read_total(payload)
+        counts = [read(payload) for read in read_parts]
+        if whole is not None and whole != sum(count for count in counts if isinstance(count, int)):
+            raise Refused(rule.code, total, rule.says)
 
     return check
 

@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterator
 
 _VALUE_KEYWORDS = {
-    "$schema", "$id", "$comment", "$ref", "title", "description", "x-description-ar", "examples", "type",
+    "$schema", "$id", "$comment", "x-comment-ar", "$ref", "title", "description", "x-description-ar",
+    "x-classification", "x-codes", "examples", "type",
     "enum", "const", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "minItems",
     "maxItems", "uniqueItems", "required", "additionalProperties",
 }  # fmt: skip
 _SCHEMA_KEYWORDS = {"items", "not", "if", "then", "else"}
 _LIST_KEYWORDS = {"allOf", "anyOf", "oneOf"}
 _MAP_KEYWORDS = {"properties", "$defs"}
+CLASSIFICATIONS = ("internal", "confidential", "restricted")
+"""Of fields, rising: about the exchange and nobody; about a person; what the law protects beyond that."""
 _FORMATS = {"date", "date-time", "uuid"}
 _NOT_PORTABLE = re.compile(r"\\[dDwWsSbBAZzpP]|\(\?")
 _MAX_REPEAT = 1000
@@ -69,6 +72,17 @@ def resolve(schema: dict[str, object], pointer: str) -> dict[str, object] | None
     return node if isinstance(node, dict) else None
 
 
+def pointers_to(schema: dict[str, object], reference: str) -> list[str]:
+    """Return the JSON pointers of the fields, outside lists, that are a given definition of `schema`."""
+    found: list[str] = []
+    pending = [("/" + name, node) for name, node in properties(schema, schema).items()]
+    for pointer, node in pending:  # grows while it is walked; acceptable schemas have no cycle
+        if isinstance(node, dict) and node.get("$ref") == reference:
+            found.append(pointer)
+        pending += [(f"{pointer}/{name}", inner) for name, inner in properties(schema, node).items()]
+    return found
+
+
 def _walk(node: object, at: str, *, asserts: bool) -> Iterator[Found]:
     """Walk one subschema; `asserts` is False under if, then, not and allOf, which only add conditions."""
     if not isinstance(node, dict):
@@ -95,6 +109,8 @@ def _own(node: dict[str, object], at: str) -> Iterator[Found]:
     reference = node.get("$ref")
     if reference is not None and not (isinstance(reference, str) and reference.startswith("#/$defs/")):
         yield at + "/$ref", "references stay inside the document: #/$defs/…"
+    if node.get("x-classification", "internal") not in CLASSIFICATIONS:
+        yield at + "/x-classification", f"one of {', '.join(CLASSIFICATIONS)}"
     if node.get("format", "date") not in _FORMATS:
         yield at + "/format", f"only {', '.join(sorted(_FORMATS))}"
     pattern = node.get("pattern")

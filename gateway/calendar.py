@@ -25,6 +25,8 @@ BEFORE_PRINTING = timedelta(days=1)
 """Printed lists cannot change: practice ran deletions to the day before printing."""
 
 Freeze = Literal["pass", "hold"]
+FreezeClass = Literal["pass", "hold", "exempt"]
+"""What a contract says of itself; `exempt` is what never changes the register, and so never waits."""
 Governorate = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}$")]
 
 
@@ -90,11 +92,14 @@ class Calendar(Document):
         seasons = {election.season(day) for election in self.elections}
         return next((season for season in (Season.LOCKED, Season.CALLED) if season in seasons), Season.NORMAL)
 
-    def freeze(self, contract_class: Freeze, day: date) -> Freeze:
-        """Return whether a change to the register passes on a day or is held.
+    def freeze(self, contract_class: FreezeClass, day: date) -> Freeze:
+        """Return whether a record passes on a day or is held.
 
-        `contract_class` is what the contract says of itself for a called election: `pass` or `hold`.
+        `contract_class` is what the contract says of itself: in a called election its records `pass` or are
+        on `hold`; those of an `exempt` one do not change the register and pass always.
         """
+        if contract_class == "exempt":
+            return "pass"
         match self.season(day):
             case Season.NORMAL:
                 return "pass"

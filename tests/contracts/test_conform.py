@@ -266,7 +266,9 @@ def test_a_media_type_that_was_not_agreed_gets_no_splitter():
 
 def broken(rule: dict[str, object], payload: dict[str, object], sender: str | None = "moh") -> str:
     check = compile_rule(
-        Rule.model_validate({"code": "record.rule.order", "says": "so"} | rule, strict=False)
+        Rule.model_validate(
+            {"code": "record.rule.order", "says": "so", "says_ar": "كذا"} | rule, strict=False
+        )
     )
     try:
         check(payload, "2026-07-01", sender)
@@ -283,12 +285,33 @@ def broken(rule: dict[str, object], payload: dict[str, object], sender: str | No
         ({"order": ["/a/c", "/b"]}, {"a": {"c": "2026-01-02"}, "b": "2026-01-01"}, "/a/c"),
         ({"order": ["/a", "/b"]}, {"a": "2026-01-02"}, ""),
         ({"order": ["/a", "/b"]}, {"b": "2026-01-02"}, ""),
+        ({"order": ["/a", "/b"]}, {"a": 1, "b": 0}, "/a"),
+        ({"order": ["/a", "/b"]}, {"a": 0, "b": 0}, ""),
         ({"not_future": "/a"}, {"a": "2026-07-02"}, "/a"),
         ({"not_future": "/a"}, {"a": "2026-07-01"}, ""),
         ({"not_future": "/a"}, {}, ""),
         ({"sender": ["/a", "X", ["cso"]]}, {"a": "X"}, "/a"),
         ({"sender": ["/a", "X", ["cso", "moh"]]}, {"a": "X"}, ""),
         ({"sender": ["/a", "X", ["cso"]]}, {"a": "Y"}, ""),
+        ({"sender": ["/a", ["X", "Z"], ["cso"]]}, {"a": "Z"}, "/a"),
+        ({"sender": ["/a", ["X", "Z"], ["cso"]]}, {"a": "Y"}, ""),
+        ({"sender": ["/a", ["X", "Z"], ["cso"]]}, {}, ""),
+        ({"only": ["/a", ["cso"]]}, {"a": {"b": 1}}, "/a"),
+        ({"only": ["/a", ["cso", "moh"]]}, {"a": {"b": 1}}, ""),
+        ({"only": ["/a", ["cso"]]}, {}, ""),
+        ({"within": ["/a", 15, "/b"]}, {"a": "2026-02-20", "b": "2026-03-08"}, "/b"),
+        ({"within": ["/a", 15, "/b"]}, {"a": "2026-02-20", "b": "2026-03-07"}, ""),
+        ({"within": ["/a", 15, "/b"]}, {"a": "2026-02-20"}, ""),
+        ({"same": ["/a", "/b"]}, {"a": "1", "b": "2"}, "/b"),
+        ({"same": ["/a", "/b"]}, {"a": "1", "b": "1"}, ""),
+        ({"same": ["/a", "/b"]}, {"b": "1"}, ""),
+        ({"differ": ["/a", "/b"]}, {"a": {"c": "1"}, "b": {"c": "1"}}, "/b"),
+        ({"differ": ["/a", "/b"]}, {"a": {"c": "1"}, "b": {"c": "2"}}, ""),
+        ({"differ": ["/a", "/b"]}, {"a": "1"}, ""),
+        ({"sum": ["/a", ["/b", "/c"]]}, {"a": 3, "b": 1, "c": 1}, "/a"),
+        ({"sum": ["/a", ["/b", "/c"]]}, {"a": 2, "b": 1, "c": 1}, ""),
+        ({"sum": ["/a", ["/b", "/c"]]}, {"a": 1, "b": 1}, ""),
+        ({"sum": ["/a", ["/b", "/c"]]}, {"b": 1, "c": 1}, ""),
         ({"not_future": "/a", "when": ["/k", "y"]}, {"a": "2027-01-01", "k": "n"}, ""),
         ({"not_future": "/a", "when": ["/k", "y"]}, {"a": "2027-01-01", "k": "y"}, "/a"),
         ({"years": ["/a", "at_least", 18, "/b"]}, {"a": "2008-02-29", "b": "2026-02-28"}, "/b"),
@@ -302,8 +325,15 @@ def test_a_rule_names_the_field_that_breaks_it(rule, payload, field):
     assert broken(rule, payload) == field
 
 
-def test_a_sender_rule_is_not_asked_of_an_example():
-    assert broken({"sender": ["/a", "X", ["cso"]]}, {"a": "X"}, sender=None) == ""
+@pytest.mark.parametrize("rule", [{"sender": ["/a", "X", ["cso"]]}, {"only": ["/a", ["cso"]]}])
+def test_a_rule_about_senders_is_not_asked_of_an_example(rule):
+    assert broken(rule, {"a": "X"}, sender=None) == ""
+
+
+@pytest.mark.parametrize("kinds", [{}, {"not_future": "/a", "only": ["/a", ["cso"]]}])
+def test_a_rule_has_exactly_one_kind(kinds):
+    with pytest.raises(ValueError, match="exactly one of"):
+        Rule.model_validate({"code": "record.x", "says": "so", "says_ar": "كذا"} | kinds, strict=False)
 
 
 @given(st.dates(date(1800, 1, 1), date(2099, 12, 31)), st.integers(0, 150))

@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import datetime
-from pathlib import Path
 
 import jsonschema
 import orjson
@@ -15,11 +14,7 @@ from contracts import nid
 from contracts.folder import PARTS, SHIPPED
 
 SHIPPED_CATALOGUE = contracts.load()
-EXAMPLES = [
-    pytest.param(contract, example, id=example.file.removeprefix("canonical/"))
-    for contract in SHIPPED_CATALOGUE.contracts.values()
-    for example in contract.examples
-]
+CONTRACTS = [pytest.param(contract, id=name) for name, contract in SHIPPED_CATALOGUE.contracts.items()]
 FILES = [path for part in PARTS for path in sorted((SHIPPED / part).rglob("*")) if path.is_file()]
 
 
@@ -28,7 +23,7 @@ def test_every_example_and_sample_gives_what_is_written_beside_it(catalogue):
 
 
 def test_there_is_something_to_check(catalogue):
-    assert set(catalogue.bindings) == {
+    assert set(catalogue.bindings) >= {
         ("moh", "death.v1"),
         ("cso", "death.v1"),
         ("cso", "eligibility-gained.v1"),
@@ -42,24 +37,28 @@ def test_there_is_something_to_check(catalogue):
         assert sum(example.why is not None for example in contract.examples) >= 5
 
 
-@pytest.mark.parametrize(("contract", "example"), EXAMPLES)
-def test_a_second_validator_agrees_on_every_example(contract, example):
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_a_second_validator_agrees_on_every_example(contract):
     """Where two implementations differ, the schema is at fault; consumers use whichever they have."""
-    record = json.loads(example.octets)
     checker = jsonschema.FormatChecker(formats=["date", "uuid"])
     checker.checks("date-time", raises=ValueError)(lambda written: bool(datetime.fromisoformat(written)))
-    second = jsonschema.Draft202012Validator(contract.schema, format_checker=checker).is_valid(record)
-    assert contract.checker.is_valid(record) == second
-    assert second == (example.why is None or not example.why.startswith(("record.schema", "record.date.cal")))
-
-
-@pytest.mark.parametrize(("contract", "example"), EXAMPLES)
-def test_the_readers_schema_accepts_what_a_later_minor_adds(contract, example):
-    reader = jsonschema.Draft202012Validator(contract.reader_schema)
-    if example.why is None:
+    validator = jsonschema.Draft202012Validator(contract.schema, format_checker=checker)
+    for example in contract.examples:
         record = json.loads(example.octets)
-        assert reader.is_valid(record | {"added_later": {"anything": 1}})
-        assert not reader.is_valid({key: value for key, value in record.items() if key != "source_ref"})
+        second = validator.is_valid(record)
+        assert contract.checker.is_valid(record) == second, example.file
+        refused_by_schema = (example.why or "").startswith(("record.schema", "record.date.cal"))
+        assert second == (not refused_by_schema), example.file
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_the_readers_schema_accepts_what_a_later_minor_adds(contract):
+    reader = jsonschema.Draft202012Validator(contract.reader_schema)
+    for example in contract.examples:
+        if example.why is None:
+            record = json.loads(example.octets)
+            assert reader.is_valid(record | {"added_later": {"anything": 1}}), example.file
+            assert not reader.is_valid({key: value for key, value in record.items() if key != "source_ref"})
 
 
 def test_expected_results_are_rfc_8785_lines(catalogue):
@@ -93,12 +92,13 @@ def test_a_disposition_is_about_the_record_it_answers(catalogue):
     assert conformed.nid is None
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SHIPPED)))
-def test_no_national_id_outside_the_reserved_range(path: Path):
+def test_no_national_id_outside_the_reserved_range():
     nobody = "20001010100009"
     accepted = nid.governorate_verdicts(SHIPPED_CATALOGUE.code_lists["governorates"].codes, "production")
-    for number in re.findall(r"(?=([23][0-9]{13}))", path.read_bytes().decode("utf-8", "replace")):
-        assert number == nobody or not nid.birth_date(number) or not accepted.get(number[7:9])
+    for path in FILES:
+        for number in re.findall(r"(?=([23][0-9]{13}))", path.read_bytes().decode("utf-8", "replace")):
+            reserved = not nid.birth_date(number) or not accepted.get(number[7:9])
+            assert reserved or number == nobody, path
 
 
 def test_every_code_that_can_be_given_is_explained_in_both_languages():

@@ -57,6 +57,11 @@ def test_once_locked_everything_waits_and_otherwise_everything_passes():
     assert calendar({}).freeze("hold", date(2030, 1, 1)) == "pass"
 
 
+def test_what_never_changes_the_register_never_waits():
+    for day in (date(2030, 1, 1), date(2030, 10, 1), date(2030, 11, 1)):
+        assert calendar({}).freeze("exempt", day) == "pass"
+
+
 def test_the_strictest_of_two_elections_decides():
     by_election = {
         "id": "by-election",
