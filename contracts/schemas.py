@@ -53,6 +53,10 @@ class Checker:
         """Return why `value`, which is not valid, is refused: the failure nearest to the root."""
         return _tell(self.schema, min(self._failures(value), key=_importance))
 
+    def failing(self, value: object) -> set[str]:
+        """Return the JSON pointers, into the schema, of the keywords that refuse `value`."""
+        return {"".join(f"/{step}" for step in failure.schema_path) for failure in self._failures(value)}
+
 
 def compile_schema(schema: Schema) -> Checker:
     """Compile `schema`, which `schema_lint.problems` found nothing wrong with.

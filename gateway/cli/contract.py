@@ -1,16 +1,39 @@
-"""`isnad contract`: the kit with which an agency's own people write and check a binding, without us."""
+"""`isnad contract`: the kit with which an agency's own people write, check and try a binding, without us."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
-import contracts
-from contracts.errors import Invalid, Problem
+from contracts import folder
+from contracts.binding import Binding
+from contracts.catalogue import compile_files
+from contracts.errors import Invalid
+from contracts.kit.gates import examine
+from contracts.kit.place import Place, binding_files, places
+from contracts.kit.trial import media_type_of, trials
+from contracts.kit.words import Language
+from contracts.nid import Profile
+from gateway.cli import _contract_check, _contract_try
 
 EXIT_INVALID = 1
+_CHUNK_BYTES = 64 * 1024
+
+_LANGUAGE = click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["ar", "en"]),
+    default=lambda: "ar" if os.environ.get("LANG", "").startswith("ar") else "en",
+    help="Language of the answers; that of the environment otherwise.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
 @click.group("contract")
@@ -19,21 +42,100 @@ def contract() -> None:
 
 
 @contract.command("check")
-@click.argument("root", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-def check(root: Path | None) -> None:
-    """Check every contract, example, binding and sample of the catalogue at ROOT (default: the shipped one).
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
+@_LANGUAGE
+@_JSON
+def check(paths: tuple[Path, ...], language: Language, as_json: bool) -> None:  # noqa: FBT001  a flag
+    """Check contracts, bindings, examples and samples at each PATH (default: all that are shipped).
 
-    Exit status 1 when something is wrong, with where and why.
+    PATH is a catalogue, or a folder or file in one; an agency's own `agencies/` folder needs nothing beside it.
+    Exit status 1 when something is wrong, with file, line, field, rule and what to write instead.
     """
-    problems = _problems(root)
-    for problem in problems:
-        click.echo(problem)
-    click.echo(f"{len(problems)} problems." if problems else "The catalogue keeps its word.")
-    sys.exit(EXIT_INVALID if problems else 0)
+    found = [(place, examine(place)) for place in _places(paths)]
+    if as_json:
+        click.echo(_contract_check.in_json(found))
+    else:
+        for line in _contract_check.in_words(found, language):
+            click.echo(line)
+    sys.exit(0 if _contract_check.valid(found) else EXIT_INVALID)
 
 
-def _problems(root: Path | None) -> list[Problem]:
+@contract.command("try")
+@click.argument("file", type=click.File("rb"))
+@click.option("--agency", required=True, help="Short name of the agency, such as moh.")
+@click.option("--contract", "name", required=True, help="Name of the contract, such as death.v1.")
+@click.option("--at", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="Folder that holds agencies/; the shipped catalogue otherwise.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=1), help="Stop after so many records.")
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), help="What counts as today; today in Cairo otherwise."
+)
+@click.option("--profile", type=click.Choice(["synthetic", "production"]), default="synthetic",
+              show_default=True, help="Whether national IDs are of the reserved range or real ones.")  # fmt: skip
+@click.option("--show", is_flag=True, help="Show national IDs in clear.")
+@click.option("--canonical", is_flag=True, help="Print the canonical records only; needs --show.")
+@_LANGUAGE
+@_JSON
+def try_(  # noqa: PLR0917  click's options
+    file: BinaryIO,
+    agency: str,
+    name: str,
+    root: Path | None,
+    limit: int | None,
+    day: datetime | None,
+    profile: Profile,
+    show: bool,  # noqa: FBT001  a flag
+    canonical: bool,  # noqa: FBT001  a flag
+    language: Language,
+    as_json: bool,  # noqa: FBT001  a flag
+) -> None:
+    """Show what would become of each record in FILE, before and after, accepted or why not.
+
+    Nothing is sent and nothing is kept. Exit status 1 when a record is refused.
+    """
+    if canonical and not show:
+        raise click.UsageError("canonical records hold national IDs in clear: add --show")
+    binding = _binding(agency, name, root, profile)
+    tally = _contract_try.Tally()
+    today = day.date() if day else _today()
+    media_type = media_type_of(binding, file.name)
+    for trial in trials(binding, _chunks(file), media_type, today, show=show):
+        tally.count(trial)
+        if canonical:
+            click.echo(trial.line, nl=False)
+        else:
+            click.echo(_contract_try.in_json(trial) if as_json else _contract_try.in_words(trial, language))
+        if tally.accepted + tally.refused == limit:
+            break
+    if not canonical and not as_json:
+        click.echo(tally.told(language))
+    sys.exit(EXIT_INVALID if tally.refused else 0)
+
+
+def _places(paths: Iterable[Path]) -> list[Place]:
     try:
-        return contracts.check(contracts.load(root))
+        return places(paths)
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
     except Invalid as invalid:
-        return list(invalid.problems)
+        # Links and files beyond the limits: nothing can be read, so that is all there is to say.
+        raise click.ClickException(str(invalid)) from None
+
+
+def _binding(agency: str, name: str, root: Path | None, profile: Profile) -> Binding:
+    try:
+        catalogue = compile_files(binding_files(root or folder.SHIPPED, agency, name), profile)
+        return catalogue.binding(agency, name)
+    except KeyError:
+        raise click.UsageError(f"{agency} has no binding of {name}") from None
+    except Invalid as invalid:
+        raise click.ClickException(f"{invalid}\nRun isnad contract check first.") from None
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.read(_CHUNK_BYTES), b"")
+
+
+def _today() -> date:
+    """Return the legal day: that of Cairo."""
+    return datetime.now(UTC).astimezone(ZoneInfo("Africa/Cairo")).date()
