@@ -8,7 +8,6 @@ size it ever had.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 import uuid
@@ -17,45 +16,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from gateway.errors import Unavailable
+from gateway.queue.local_file import QueueFile
 from gateway.queue.parking import Parked
 from gateway.records import Message
 
-CODE = "unavailable.queue"
-VERSION = 1
-BUSY_S = 10.0
-"""A commit takes milliseconds; whoever waits longer than this waits for a disk that hangs."""
-PAGE_BYTES = 32768
-"""A sealed batch has hundreds of KiB: larger pages carry it faster than the usual 4 KiB."""
 IDLE_S = 1.0
 POLL_S = 0.025
 LEASE_S = 15.0
 RENEWALS_A_LEASE = 3
-
-# The body has a table of its own: a changed row is written again in full.
-_SCHEMA = f"""
-BEGIN EXCLUSIVE;
-CREATE TABLE IF NOT EXISTS message (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, so it orders a queue for good
-    queue TEXT NOT NULL,
-    id TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    due_ms INTEGER NOT NULL DEFAULT 0,
-    consumer TEXT,  -- who has it on lease
-    reason TEXT,  -- the code it was parked with; NULL while it waits
-    parked_ms INTEGER,
-    UNIQUE (queue, id)
-) STRICT;
-CREATE INDEX IF NOT EXISTS message_waiting ON message (queue, seq) WHERE reason IS NULL;
-CREATE TABLE IF NOT EXISTS body (seq INTEGER PRIMARY KEY, octets BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS consumer (id TEXT PRIMARY KEY, until_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
-COMMIT;
-"""
 
 _FREE = "(consumer IS NULL OR consumer NOT IN (SELECT id FROM consumer WHERE until_ms > :now))"
 _NEXT = f"""
@@ -65,8 +37,6 @@ ORDER BY seq LIMIT 1
 _LEASE = (
     "UPDATE message SET consumer = :consumer, attempts = attempts + 1 WHERE seq = :seq RETURNING id, attempts"
 )
-
-_Values = Mapping[str, str | int] | Sequence[str | int | bytes]
 
 log = structlog.get_logger()
 
@@ -80,7 +50,7 @@ class LocalQueue:
     def __init__(self, path: Path, *, lease_s: float = LEASE_S) -> None:
         self._path = path
         self._lease_s = lease_s
-        self._file = _File(path)
+        self._file = QueueFile(path)
 
     def publish(self, messages: Sequence[Message]) -> None:
         """As `ports.Queue` says; what is in its queue already, or parked, is not put there twice."""
@@ -96,7 +66,7 @@ class LocalQueue:
     @contextmanager
     def consume(self, queues: Sequence[str], prefetch: int) -> Iterator[Iterator[Lease | None]]:
         """As `ports.Queue` says, with up to `prefetch` unsettled deliveries of each queue at a time."""
-        consumer = _Consumer(_File(self._path), queues, prefetch, self._lease_s)
+        consumer = _Consumer(QueueFile(self._path), queues, prefetch, self._lease_s)
         try:
             yield iter(consumer)
         finally:
@@ -168,7 +138,7 @@ class Lease:
 class _Consumer:
     """Takes messages one by one, and renews the lease on all it holds from a thread of its own."""
 
-    def __init__(self, file: _File, queues: Sequence[str], prefetch: int, lease_s: float) -> None:
+    def __init__(self, file: QueueFile, queues: Sequence[str], prefetch: int, lease_s: float) -> None:
         self._file = file
         self._queues = list(queues)
         self._prefetch = prefetch
@@ -257,72 +227,11 @@ class _Consumer:
                 log.warning("queue.lease_not_renewed", code=error.code, rule=error.rule)
 
     def _renew(self) -> None:
-        until_ms = _now_ms() + round(self._lease_s * 1000)
+        now_ms = _now_ms()
+        until_ms = now_ms + round(self._lease_s * 1000)
         with self._file.change() as file:
+            file.execute("DELETE FROM consumer WHERE until_ms <= ?", (now_ms,))
             file.execute("INSERT OR REPLACE INTO consumer VALUES (?, ?)", (self._id, until_ms))
-
-
-class _File:
-    """One connection to the queue's file, for any thread, one at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        with _translated():
-            self._connection = sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
-            for pragma in (
-                f"page_size = {PAGE_BYTES}",
-                "journal_mode = WAL",
-                "synchronous = FULL",  # a confirmed message survives a power cut
-                "secure_delete = OFF",  # what is deleted was sealed
-                "wal_autocheckpoint = 256",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                raise Unavailable(
-                    CODE, f"the queue's file has version {version} and this program knows {VERSION}"
-                )
-            if version == 0:
-                self._connection.executescript(_SCHEMA)
-
-    @contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """Begin a transaction and commit it: all durable on return, or nothing changed.
-
-        Raises:
-            Unavailable: the file cannot be written now.
-        """
-        with self._lock, _translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def rows(self, query: str, values: _Values) -> list[tuple[Any, ...]]:
-        """Return the rows of a query.
-
-        Raises:
-            Unavailable: the file cannot be read now.
-        """
-        with self._lock, _translated():
-            return self._connection.execute(query, values).fetchall()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Unavailable(CODE, f"the queue's file cannot be used: {error.sqlite_errorname}") from error
 
 
 def _now_ms() -> int:

@@ -23,7 +23,8 @@ from gateway.demo import rabbitmq
 from gateway.ports import Queue
 from gateway.queue import topology
 from gateway.queue.amqp import Broker
-from gateway.queue.local import PAGE_BYTES, LocalQueue
+from gateway.queue.local import LocalQueue
+from gateway.queue.local_file import PAGE_BYTES
 from gateway.queue.rabbitmq import RabbitMQ
 from gateway.queue.relay import AT_ONCE, Relay
 

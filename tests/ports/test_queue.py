@@ -137,6 +137,19 @@ def test_what_was_not_settled_comes_again_as_a_further_attempt(queue: Implementa
         assert {delivery.attempt for delivery in again} == {2}
 
 
+def test_what_comes_again_comes_before_what_never_came(queue: Implementation, name: str) -> None:
+    sent = messages(name, 5)
+    queue.publish(sent)
+    with queue.consume([name], 2) as deliveries:
+        take(deliveries, 2)
+    with queue.consume([name], 1) as deliveries:
+        came = []
+        for _ in sent:
+            came += take(deliveries, 1)
+            came[-1].ack()
+        assert ids(came) == ids(sent)
+
+
 def test_no_more_than_prefetch_are_on_loan(queue: Implementation, name: str) -> None:
     sent = messages(name, 4)
     queue.publish(sent)
