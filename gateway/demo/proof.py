@@ -110,7 +110,7 @@ def run(*arguments: str, expected: int = 0, typed: str = "", environment: Mappin
     """Run `isnad` with arguments and what is typed into it."""
     finished = subprocess.run(  # noqa: S603  our own program
         isnad(*arguments),
-        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", **environment},
+        env={**os.environ, "COLUMNS": "110", "NO_COLOR": "1", **environment},
         input=typed.encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

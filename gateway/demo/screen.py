@@ -17,7 +17,7 @@ from gateway.demo.proof import Ran
 from gateway.demo.tally import Check, Flow, Tally
 
 WIDTH_MAX = 110
-OUTPUT_LINES = 16
+OUTPUT_LINES = 28
 FORMS = {"application/x-ndjson": "NDJSON stream", "application/xml": "XML files", "text/csv": "CSV files"}
 
 
