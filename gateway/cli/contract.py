@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -18,10 +19,12 @@ from contracts.catalogue import compile_files
 from contracts.errors import Invalid
 from contracts.kit.gates import examine
 from contracts.kit.place import Place, binding_files, places
+from contracts.kit.reading import MAX_BYTES
+from contracts.kit.scaffold import draft
 from contracts.kit.trial import media_type_of, trials
 from contracts.kit.words import Language
 from contracts.nid import Profile
-from gateway.cli import _contract_check, _contract_try
+from gateway.cli import _contract_check, _contract_new, _contract_try
 
 EXIT_INVALID = 1
 _CHUNK_BYTES = 64 * 1024
@@ -34,6 +37,12 @@ _LANGUAGE = click.option(
     help="Language of the answers; that of the environment otherwise.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def _agency_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9-]{1,30}", name):
+        raise click.BadParameter("2 to 31 small letters, digits and hyphens")
+    return name
 
 
 @click.group("contract")
@@ -110,6 +119,39 @@ def try_(  # noqa: PLR0917  click's options
     if not canonical and not as_json:
         click.echo(tally.told(language))
     sys.exit(EXIT_INVALID if tally.refused else 0)
+
+
+@contract.command("new")
+@click.argument("sample", metavar="SAMPLE-FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--agency", required=True, callback=_agency_name, help="Short name of the agency, such as moh.")
+@click.option("--contract", "name", required=True, help="Name of the contract, such as death.v1.")
+@click.option(
+    "--at",
+    "root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    show_default=True,
+    help="Folder in which agencies/ is, or will be.",
+)
+@_LANGUAGE
+def new(sample: Path, agency: str, name: str, root: Path, language: Language) -> None:
+    """Draft a binding from SAMPLE-FILE (CSV, JSON, NDJSON or XML), and say what could not be guessed."""
+    shipped = folder.read(folder.SHIPPED)
+    lent = {file: octets for file, octets in shipped.items() if not file.startswith("agencies/")}
+    catalogue = compile_files(lent)
+    if name not in catalogue.contracts:
+        raise click.UsageError(
+            f"there is no contract {name}; there are: {', '.join(sorted(catalogue.contracts))}"
+        )
+    with sample.open("rb") as file:
+        octets = file.read(MAX_BYTES + 1)
+    try:
+        made = draft(octets, agency, catalogue, catalogue.contract(name), lent)
+    except ValueError as problem:
+        raise click.ClickException(f"{sample.name} {problem}") from None
+    _contract_new.write(root, made.files)
+    for line in _contract_new.in_words(root, made, language):
+        click.echo(line)
 
 
 def _places(paths: Iterable[Path]) -> list[Place]:
