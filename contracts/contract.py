@@ -56,12 +56,20 @@ class Contract:
     description: str
     description_ar: str
     usage: str
+    usage_ar: str
     limitations: str
+    limitations_ar: str
+    owner: str
+    """The agency that keeps the contract."""
     classification: Literal["confidential", "restricted"]
     legal_basis: tuple[LegalBasis, ...]
     roles: tuple[Role, ...]
     """Who writes such records and who reads them."""
+    roles_ar: tuple[str, ...]
+    """What `roles` describe, in Arabic and in the same order."""
     service_levels: tuple[ServiceLevel, ...]
+    service_levels_ar: tuple[str, ...]
+    """What `service_levels` describe, in Arabic and in the same order."""
     freeze: FreezeClass
     """Whether it is handed over while the register is frozen before an election."""
     schema: Schema
@@ -142,12 +150,8 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
         complain("contract.odcs.yaml", where, "catalogue.pointer", message)
     for where, message in _unknown_codes(schema, "", codes):
         complain("schema.json", where, "catalogue.codes", message)
-    agencies = codes["agencies"].codes if "agencies" in codes else frozenset[str]()
-    for number, role in enumerate(odcs.roles):
-        if role.role not in agencies:
-            complain(
-                "contract.odcs.yaml", f"roles.{number}", "catalogue.codes", "is not in the list agencies"
-            )
+    for where, rule, message in _incomplete(odcs, properties, codes):
+        complain("contract.odcs.yaml", where, rule, message)
     checker = _compiled(schema, complain)
     if len(problems) > before or checker is None:
         return None
@@ -160,11 +164,16 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
         description=odcs.description.purpose,
         description_ar=properties.description_ar,
         usage=odcs.description.usage,
+        usage_ar=properties.usage_ar,
         limitations=odcs.description.limitations,
+        limitations_ar=properties.limitations_ar,
+        owner=odcs.team.name,
         classification=properties.classification,
         legal_basis=tuple(properties.legal_basis),
         roles=tuple(odcs.roles),
+        roles_ar=tuple(properties.roles_ar),
         service_levels=tuple(odcs.sla_properties),
+        service_levels_ar=tuple(properties.service_levels_ar),
         freeze=properties.freeze,
         schema=schema,
         reader_schema=reader_schema(schema),
@@ -189,6 +198,26 @@ def _nothing(_payload: Payload) -> None:
 def _properties(odcs: OdcsDocument, complain: Complain) -> ContractProperties | None:
     values = {custom.property: custom.value for custom in odcs.custom_properties}
     return model(ContractProperties, values, "contract.odcs.yaml", "customProperties.", complain)
+
+
+def _incomplete(
+    odcs: OdcsDocument, properties: ContractProperties, codes: Codes
+) -> Iterator[tuple[str, str, str]]:
+    """Give place, rule and message of agencies that nobody knows and of what is not said in Arabic."""
+    agencies = codes["agencies"].codes if "agencies" in codes else frozenset[str]()
+    named = [("team.name", odcs.team.name)]
+    named += [(f"roles.{number}.role", role.role) for number, role in enumerate(odcs.roles)]
+    for where, agency in named:
+        if agency not in agencies:
+            yield where, "catalogue.codes", "is not in the list agencies"
+    if len(properties.roles_ar) != len(odcs.roles):
+        yield "customProperties.rolesAr", "catalogue.arabic", "has one text for each of roles, in their order"
+    if len(properties.service_levels_ar) != len(odcs.sla_properties):
+        yield (
+            "customProperties.serviceLevelsAr",
+            "catalogue.arabic",
+            "has one text for each of slaProperties, in their order",
+        )
 
 
 def _schema(octets: bytes | None, complain: Complain) -> Schema | None:

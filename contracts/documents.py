@@ -39,6 +39,14 @@ class Description(_OdcsDocument):
     limitations: Line
 
 
+class Team(_OdcsDocument):
+    """ODCS `team`: who keeps the contract."""
+
+    name: Line
+    """A code of the list `agencies`."""
+    description: Line
+
+
 class SchemaObject(_OdcsDocument):
     """ODCS `schema[]`: names the object; its fields are in `schema.json`."""
 
@@ -64,7 +72,7 @@ class ServiceLevel(_OdcsDocument):
     value: Scalar
     unit: Line | None = None
     driver: Literal["regulatory", "analytics", "operational"] | None = None
-    description: Line | None = None
+    description: Line
 
 
 class CustomProperty(_OdcsDocument):
@@ -87,6 +95,7 @@ class OdcsDocument(_OdcsDocument):
     domain: Line
     description: Description
     schema_: Annotated[list[SchemaObject], Field(alias="schema", min_length=1, max_length=1)]
+    team: Team
     roles: Annotated[list[Role], Field(min_length=1)]
     sla_properties: Annotated[list[ServiceLevel], Field(min_length=1)]
     custom_properties: list[CustomProperty]
@@ -152,6 +161,12 @@ class ContractProperties(_OdcsDocument):
     title_en: Line
     title_ar: Line
     description_ar: Line
+    usage_ar: Line
+    limitations_ar: Line
+    roles_ar: list[Line]
+    """In the order of `roles`."""
+    service_levels_ar: list[Line]
+    """In the order of `slaProperties`."""
     classification: Literal["confidential", "restricted"]
     legal_basis: Annotated[list[LegalBasis], Field(min_length=1)]
     freeze: FreezeClass

@@ -145,10 +145,12 @@ def test_a_contract_is_at_least_as_sensitive_as_its_fields(contract):
 @pytest.mark.parametrize("contract", ALL)
 def test_every_contract_says_in_arabic_and_english_who_why_how_soon_and_by_which_law(contract):
     arabic = [contract.title_ar, contract.description_ar]
+    arabic += [contract.usage_ar, contract.limitations_ar, *contract.roles_ar, *contract.service_levels_ar]
     arabic += [basis.ar for basis in contract.legal_basis] + [rule.says_ar for rule in contract.rules]
     assert all(re.search("[\u0621-\u064a]", text) for text in arabic)
     assert all((contract.title_en, contract.description, contract.usage, contract.service_levels))
     assert "counsel" in contract.limitations
+    assert contract.owner == "nea"
     assert {role.access for role in contract.roles} == {"read", "write"}
     assert not any(basis.verified for basis in contract.legal_basis)  # until counsel has seen them
 
