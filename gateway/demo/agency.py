@@ -65,7 +65,6 @@ class Desk:
     flows: list[Flow] = field(default_factory=list)
     accepted: list[set[str]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
-    again: int = 0
     finished: bool = False
     failed: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -80,12 +79,10 @@ class Desk:
         return self.flows[-1], self.accepted[-1]
 
     def take(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Take answers of the authority; called from any thread."""
+        """Take answers of the authority, once however often they come; called from any thread."""
         with self.lock:
             for event in events:
-                answered = event["data"]["event_id"]
-                self.again += answered in self.answers
-                self.answers[answered] = event["data"]["outcome"]
+                self.answers[event["data"]["event_id"]] = event["data"]["outcome"]
 
     def told(self) -> Told:
         """Return what there is to tell. An answer may come before the agency has read that it was owed one."""
@@ -97,7 +94,7 @@ class Desk:
         for flow, ids in zip(self.flows, self.accepted, strict=True):
             flow.returned = len(ids & answers.keys())
         strange = len(answers) - sum(flow.returned for flow in self.flows)
-        return Told(self.agency, self.flows, outcomes, self.again, strange, self.finished, self.failed)
+        return Told(self.agency, self.flows, outcomes, strange, self.finished, self.failed)
 
 
 async def work(task: Task) -> None:
@@ -109,13 +106,15 @@ async def work(task: Task) -> None:
         if task.endpoint_port:
             stack.enter_context(Endpoint(task.endpoint_port, _server_context(task), desk.take).running())
         _say({"event": "agency.ready", "agency": task.agency})
-        jobs = [asyncio.create_task(_tell(desk)), asyncio.create_task(_send(task, desk, tls))]
-        if not task.endpoint_port:
-            jobs.append(asyncio.create_task(_fetch(task, desk, tls)))
-        await stop.wait()
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        async with (
+            asyncio.TaskGroup() as group
+        ):  # what goes wrong in one of them ends the process, and is seen
+            jobs = [group.create_task(_tell(desk)), group.create_task(_send(task, desk, tls))]
+            if not task.endpoint_port:
+                jobs.append(group.create_task(_fetch(task, desk, tls)))
+            await stop.wait()
+            for job in jobs:
+                job.cancel()
 
 
 async def _send(task: Task, desk: Desk, tls: ssl.SSLContext) -> None:

@@ -44,14 +44,13 @@ class Flow(msgspec.Struct):
 class Told(msgspec.Struct):
     """What an agency says of itself from time to time.
 
-    `again` and `strange` count answers of the authority that came a second time, or for no record of this
-    agency's. `finished` means that all was sent and answered; `failed` holds the code of what ended it early.
+    `strange` counts answers of the authority for no record of this agency's. `finished` means that all was sent
+    and answered; `failed` holds the code of what ended it early.
     """
 
     agency: str
     flows: list[Flow]
     outcomes: dict[str, int] = {}
-    again: int = 0
     strange: int = 0
     finished: bool = False
     failed: str = ""
@@ -139,12 +138,13 @@ def checks(tally: Tally, asked: int) -> Sequence[Check]:
     duplicates = sum(flow.duplicate for _, flow in tally.flows())
     refused = sum(tally.refused().values())
     wrong = sum(flow.unforetold for _, flow in tally.flows())
-    stray = tally.core.again + sum(told.again + told.strange for told in tally.agencies)
+    strange = sum(told.strange for told in tally.agencies)
     return (
         Check("records asked for = sent", asked, tally.sent),
         Check("sent = accepted + duplicate + refused", tally.sent, tally.accepted + duplicates + refused),
         Check("accepted = delivered to the authority", tally.accepted, tally.core.delivered),
         Check("delivered = dispositions returned", tally.core.delivered, tally.returned),
         Check("records with another fate than foretold", 0, wrong),
-        Check("deliveries or answers twice, or to the wrong one", 0, stray),
+        Check("records handed to the authority twice", 0, tally.core.again),
+        Check("answers to the wrong agency", 0, strange),
     )

@@ -171,7 +171,6 @@ GOOD = {"sent": 10, "accepted": 7, "duplicate": 1, "refused": {"record.size": 2}
         (tally(flow(**GOOD, unforetold=1)), 10),
         (tally(flow(**GOOD), again=1), 10),
         (tally(flow(**GOOD), strange=1), 10),
-        (Tally([Told("cso", [flow(**GOOD)], again=1)], Delivered(7)), 10),
     ],
 )
 def test_what_does_not_add_up_is_noticed(broken, asked):
