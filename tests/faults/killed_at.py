@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 from gateway.cli import main
 
@@ -40,6 +41,7 @@ class Watch:
         else:
             reached = event == "return" and ends(frame)
         if reached and frame.f_locals.get(point["given"], True):
+            time.sleep(point["pause_s"])
             os.kill(os.getpid(), signal.SIGKILL)
         return self.line
 

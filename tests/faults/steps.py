@@ -19,26 +19,29 @@ STEP = re.compile(r"\s*# (?:Steps? )?([0-9]+)(?:\.| to )")
 class Point:
     """A line of a function that is about to run, or the function's return when `line` is 0.
 
-    `given` names a variable of the function: a run counts unless it is there and false.
+    `given` names a variable of the function: a run counts unless it is there and false. The thread that gets
+    there waits for `pause_s` before the end: what it has passed on to other threads by then, they finish.
     """
 
     file: str
     function: str
     line: int
     given: str
+    pause_s: float
     name: str
 
     def __str__(self) -> str:
         return self.name
 
 
-def points(procedure: Callable[..., object], given: str = "") -> list[Point]:
+def points(procedure: Callable[..., object], given: str = "", pause_s: float = 0.0) -> list[Point]:
     """Return the points before each step of a procedure, and the one after the last.
 
     After a step is before the next one.
     """
     source, first = inspect.getsourcelines(procedure)
     file, function = inspect.getsourcefile(procedure) or "", procedure.__name__
+    late = ", a moment later" if pause_s else ""
     tree = ast.parse(dedent("".join(source)))
     starts = sorted(node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt))
     found = []
@@ -46,7 +49,7 @@ def points(procedure: Callable[..., object], given: str = "") -> list[Point]:
         step = STEP.match(text)
         if step:
             line = next(start for start in starts if start > number) + first - 1
-            found.append(Point(file, function, line, given, f"{function} before {step[1]}"))
+            found.append(Point(file, function, line, given, pause_s, f"{function} before {step[1]}{late}"))
     if not found:
         raise ValueError(f"{function} numbers no steps")
-    return [*found, Point(file, function, 0, given, f"{function} at its end")]
+    return [*found, Point(file, function, 0, given, pause_s, f"{function} at its end{late}")]

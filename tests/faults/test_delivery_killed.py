@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -21,6 +21,8 @@ from gateway.demo import rabbitmq
 from gateway.demo.site import BROKER_ACCOUNT, BROKER_READER, Site, site
 from gateway.mailbox import Mailbox
 
+MOMENT_S = 0.2
+"""Long enough for the queue's own thread to settle what it was told to."""
 BROKER_PASSWORDS = {BROKER_ACCOUNT: "for-tests-only", BROKER_READER: "for-tests-only-too"}
 
 
@@ -83,7 +85,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
         auditor.close()
 
 
-@pytest.mark.parametrize("point", points(exchange.deliver), ids=str)
+def soon_and_late(procedure: Callable[..., object]) -> list[Point]:
+    """Return the points of a procedure, each at once and a moment later: a broker hears of things by and by."""
+    return [*points(procedure), *points(procedure, pause_s=MOMENT_S)]
+
+
+@pytest.mark.parametrize("point", soon_and_late(exchange.deliver), ids=str)
 def test_an_endpoint_has_a_record_once_whenever_the_delivery_is_killed(
     running: Exchange, point: Point
 ) -> None:
@@ -98,7 +105,7 @@ def test_an_endpoint_has_a_record_once_whenever_the_delivery_is_killed(
     assert running.register_server.records().count(answer_id) == 1
 
 
-@pytest.mark.parametrize("point", points(Mailbox.collect), ids=str)
+@pytest.mark.parametrize("point", soon_and_late(Mailbox.collect), ids=str)
 def test_an_inbox_has_a_record_once_whenever_the_delivery_is_killed(running: Exchange, point: Point) -> None:
     running.deliver.arm(point)
     answer_id, _ = running.answer("moh")
