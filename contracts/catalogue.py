@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts import binding_folder, codes, contract, folder
+from contracts import binding_folder, codes, contract_folder, folder
 from contracts.binding import Binding
 from contracts.codes import CodeList
 from contracts.contract import Contract
@@ -76,7 +76,7 @@ def compile_files(files: Files, profile: Profile = "synthetic") -> Catalogue:
         if "governorates" in code_lists
         else {}
     )
-    loaded = [contract.load(place, files, code_lists, problems) for place in contract_folders]
+    loaded = [contract_folder.load(place, files, code_lists, problems) for place in contract_folders]
     contracts = {one.name: one for one in loaded if one}
     bound = [
         binding_folder.load(place, files, contracts, code_lists, governorates=verdicts, problems=problems)
