@@ -1,0 +1,1 @@
+"""The gateway: the way of a record, and the rooms around it. Read `exchange.py` first."""

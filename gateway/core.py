@@ -23,7 +23,6 @@ from crypto.openbao import Connection, Session, wrapping_token
 from crypto.openbao.kv import Seeds
 from crypto.openbao.signer import TransitLogKeys
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json
-from gateway import ports
 from gateway.answering import Answering
 from gateway.answers import Answers
 from gateway.configuration import Document, KeyId, Line, Name, parse, read
@@ -31,10 +30,8 @@ from gateway.consumer import Consumer, Decided, no_decisions
 from gateway.errors import Unavailable
 from gateway.ledger import LedgerFile
 from gateway.opening import BatchOpener, LogKeys, PinnedLogKeys, Reader
-from gateway.queue.amqp import Broker
-from gateway.queue.local import LocalQueue
-from gateway.queue.rabbitmq import RabbitMQ as RabbitMQQueue
-from gateway.settings import EmbeddedQueue, FilePath, RabbitMQ, Seconds, SecretReference, secret
+from gateway.queue.access import queue_of
+from gateway.settings import EmbeddedQueue, FilePath, RabbitMQ, Seconds, SecretReference
 
 ContractName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3}$")]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,99}$")]
@@ -143,22 +140,6 @@ def connected(settings: Settings, decided: Decided = no_decisions) -> Iterator[C
         )
         stack.enter_context(answering.running())
         yield Consumer(queue=queue, queues=settings.queues, opener=opener, ledger=ledger, decided=decided)
-
-
-@contextmanager
-def queue_of(settings: EmbeddedQueue | RabbitMQ, *, declares: bool = False) -> Iterator[ports.Queue]:
-    """Open the queue that settings name; `declares` is for an account that may make queues on the broker."""
-    queue: LocalQueue | RabbitMQQueue
-    if isinstance(settings, EmbeddedQueue):
-        queue = LocalQueue(Path(settings.path))
-    else:
-        tls = _trusting(settings.ca_file)
-        broker = Broker(
-            settings.host, settings.port, tls, settings.user, secret(settings.password), settings.virtual_host
-        )
-        queue = RabbitMQQueue(broker, declares=declares)
-    with closing(queue):
-        yield queue
 
 
 def _log_keys(settings: Settings, session: Session) -> LogKeys:

@@ -126,7 +126,7 @@ async def deliver(
         acknowledgement = await outbound.hand([record for record in records if record.record_id in fresh])
     except (Rejected, Unavailable) as error:
         if isinstance(error, Unavailable) and delivery.attempt < attempts:
-            delivery.retry(_backoff_s(delivery.attempt))
+            delivery.retry(max(_backoff_s(delivery.attempt), error.retry_after_s))
         else:
             spool.leave([handed_over(records, "record.undeliverable", error.code)])
             delivery.park(error.code)

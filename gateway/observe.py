@@ -81,6 +81,8 @@ def configure(process: str, *, stream: TextIO = sys.stdout, level: int = logging
     root = logging.getLogger()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(level, logging.WARNING))
+    # It reports one failed attempt many times over; the queue says once what became of it.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.asgi"):
         library = logging.getLogger(name)
         library.handlers.clear()

@@ -16,11 +16,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 import contracts
 from crypto.canonical import canonical
 from crypto.seal import BatchHeader, Unsealed, record_id, seal
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from gateway.records import Batch, Framed, Kept, Part, Refusal, Refused, Repeated, Terms
 
 LEGAL_ZONE = ZoneInfo("Africa/Cairo")

@@ -52,15 +52,24 @@ class EmbeddedQueue(Document):
 
 
 class RabbitMQ(Document):
-    """A RabbitMQ broker, spoken to over TLS only; `password` is a secret's reference."""
+    """A RabbitMQ broker, spoken to over TLS only.
+
+    Without a `password` (a secret's reference) one logs in by client certificate, whose common name is the account:
+    the one in `certificate_file` and `key_file`, or, in the gateway's processes, one from the key server's PKI.
+    `delivery_user` is the delivery process's account, which may make no queues and not read the authority's.
+    """
 
     kind: Literal["rabbitmq"]
     host: Host
     port: Port = 5671
-    virtual_host: Line = "/"
+    virtual_host: Line = "isnad"
     ca_file: FilePath
     user: Line
-    password: SecretReference
+    password: SecretReference | None = None
+    delivery_user: Line | None = None
+    delivery_password: SecretReference | None = None
+    certificate_file: FilePath | None = None
+    key_file: FilePath | None = None
 
 
 class Process(Document):

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from crypto import origin as signed
 from crypto.origin import OriginError, OriginKey
-from gateway.errors import Rejected
 from gateway.doors import Request
+from gateway.errors import Rejected
 from gateway.records import Origin
 
 _RULES = {

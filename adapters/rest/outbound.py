@@ -24,7 +24,7 @@ from gateway.errors import Rejected, Unavailable
 from gateway.records import Acknowledgement, Handed
 
 ANSWER_MAX_BYTES = 64 * KIB
-RETRY_DEFAULT_S, RETRY_LONGEST_S = 5, 3600
+RETRY_DEFAULT_S, RETRY_LONGEST_S = 1, 3600
 REFERENCE_FIELD = "isnad-reference"
 # A lane forgets nothing, so what could be a national ID does not get into it.
 REFERENCE = re.compile(r"(?!.*[0-9]{14})[A-Za-z0-9._:/-]{1,128}\Z")
@@ -87,7 +87,9 @@ class HttpsOutbound:
             ):
                 await _drained(answer)
         except (httpx.HTTPError, TimeoutError) as error:
-            raise Unavailable("unavailable.recipient", "the agency's endpoint must answer") from error
+            raise Unavailable(
+                "unavailable.recipient", "the agency's endpoint must answer", RETRY_DEFAULT_S
+            ) from error
         if answer.is_success:
             reference = answer.headers.get(REFERENCE_FIELD, "")
             return reference if REFERENCE.match(reference) else ""

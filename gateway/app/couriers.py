@@ -28,6 +28,7 @@ class Couriers:
 
     def __init__(
         self,
+        *,
         queue: Queue,
         opener: Opener,
         ledger: Ledger,

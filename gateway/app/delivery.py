@@ -18,8 +18,9 @@ from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
 from gateway.app.couriers import Couriers
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
-from gateway.app.parts import adapters, client_issuers, logged_in, queue_of, rest_config
+from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, rest_config
 from gateway.app.process import every, told_to_stop
+from gateway.errors import Unavailable
 from gateway.identities import Certificates
 from gateway.ledger import LedgerFile
 from gateway.log.spool import StoreSpool
@@ -32,6 +33,8 @@ from gateway.registry.agency import ByEndpoint
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Snapshot, Sources
 from gateway.settings import Settings
+
+STORE_RETRY_S = 1.0
 
 log = structlog.get_logger()
 
@@ -49,17 +52,26 @@ async def deliver(folder: Path) -> None:
     with ExitStack() as stack:
         session = stack.enter_context(logged_in(settings, settings.keys.deliver))
         sources = Sources(folder, Path(settings.contracts) if settings.contracts else None, settings.profile)
-        living = Living(sources, lambda events: None)  # the intake process logs what changes
+        living = Living(sources, lambda _: None)  # the intake process logs what changes
         living.start()
         stack.callback(living.stop)
-        spool = stack.enter_context(closing(StoreSpool(Path(settings.store.path))))
+        spool = stack.enter_context(closing(await _spool(Path(settings.store.path), stop)))
         ledger = stack.enter_context(closing(LedgerFile(beside / "deliver-ledger.db")))
         opener = _Opener(settings, living, session, ledger)
         mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
-        queue = stack.enter_context(queue_of(settings.queue))
+        queue = stack.enter_context(
+            own_queue(settings, session, for_delivery(settings.queue), declares=False)
+        )
         tls = GatewayTls(session, settings.keys.certificate_role, settings.deliver.listen.server_names)
         rest = adapters(living.current)["rest"]
-        couriers = Couriers(queue, opener, ledger, spool, mailbox, partial(_outbound, rest, tls))
+        couriers = Couriers(
+            queue=queue,
+            opener=opener,
+            ledger=ledger,
+            spool=spool,
+            mailbox=mailbox,
+            outbound=partial(_outbound, rest, tls),
+        )
         board = Board(
             [
                 Look("keys", partial(keys_word, session), needed=True),
@@ -95,6 +107,18 @@ async def deliver(folder: Path) -> None:
         await asyncio.gather(*chores)
         await asyncio.to_thread(couriers.stop)
         log.info("delivery.stopped")
+
+
+async def _spool(store: Path, stop: asyncio.Event) -> StoreSpool:
+    """Open the spool, once the intake process has made the store."""
+    while True:
+        try:
+            return StoreSpool(store)
+        except Unavailable:
+            if stop.is_set():
+                raise
+            log.info("delivery.waiting")
+            await asyncio.sleep(STORE_RETRY_S)
 
 
 class _Opener:

@@ -17,17 +17,17 @@ import structlog
 
 from contracts.folder import SHIPPED
 from crypto.hpke import Suite
-from crypto.origin import OriginKey
 from crypto.openbao import Session, TransitSigner
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
 from crypto.openbao.prepare import show
+from crypto.origin import OriginKey
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
-from gateway.app.parts import adapters, client_issuers, logged_in, queue_of, rest_config
+from gateway.app.parts import adapters, client_issuers, logged_in, own_queue, rest_config
 from gateway.app.process import every, told_to_stop
 from gateway.doors import Gateway
-from gateway.groups import Groups
+from gateway.groups import Groups, Turn
 from gateway.identities import Certificates
 from gateway.log.committer import Committer
 from gateway.log.history import INTRODUCED, introduced_keys, logged_digests
@@ -38,7 +38,7 @@ from gateway.prepare import LEGAL_ZONE
 from gateway.publishing import Publishing
 from gateway.queue.relay import Relay
 from gateway.quotas import Quotas
-from gateway.records import GATEWAY, Event, Outcomes, Submission
+from gateway.records import GATEWAY, Event, Outcomes, Part, Submission, Terms
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Sources
 from gateway.replays import StoredReplays
@@ -55,7 +55,7 @@ DISK_LEAST_BYTES = 64 << 20
 log = structlog.get_logger()
 
 
-async def serve(folder: Path) -> None:
+async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: nothing but wiring
     """Run until told to stop; then finish what was begun and take nothing more.
 
     Raises:
@@ -87,9 +87,15 @@ async def serve(folder: Path) -> None:
             settings.workers or os.cpu_count() or 1,
         )
         stack.enter_context(closing(workers))
-        groups = Groups(partial(exchange.promise, prepare=workers, log=committer))
+
+        async def promise(terms: Terms, parts: tuple[Part, ...], turn: Turn) -> tuple[Outcomes, ...]:
+            outcomes = await exchange.promise(terms, parts, turn, prepare=workers, log=committer)
+            relay.wake()
+            return outcomes
+
+        groups = Groups(promise)
         # The way on.
-        queue = stack.enter_context(queue_of(settings.queue))
+        queue = stack.enter_context(own_queue(settings, session, settings.queue, declares=True))
         outbox = stack.enter_context(closing(StoreOutbox(store, committer)))
         relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
         relay.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import entry_points
@@ -12,13 +11,14 @@ from typing import Any
 
 from crypto.errors import KeysUnavailable
 from crypto.openbao import Connection, Session, wrapping_token
+from crypto.pki import GatewayTls
 from gateway.configuration import CRL_MAX_BYTES, read
 from gateway.errors import Unavailable
-from gateway.queue.amqp import Broker
+from gateway.queue.access import needs_certificate, queue_of
 from gateway.queue.local import LocalQueue
 from gateway.queue.rabbitmq import RabbitMQ as RabbitMQQueue
 from gateway.registry.snapshot import ADAPTERS, Snapshot
-from gateway.settings import EmbeddedQueue, Process, RabbitMQ, Serving, Settings, secret
+from gateway.settings import EmbeddedQueue, Process, RabbitMQ, Serving, Settings
 
 
 @contextmanager
@@ -40,19 +40,26 @@ def logged_in(settings: Settings, process: Process) -> Iterator[Session]:
 
 
 @contextmanager
-def queue_of(settings: EmbeddedQueue | RabbitMQ) -> Iterator[LocalQueue | RabbitMQQueue]:
-    """Open the queue that the settings name."""
-    queue: LocalQueue | RabbitMQQueue
-    if isinstance(settings, EmbeddedQueue):
-        queue = LocalQueue(Path(settings.path))
-    else:
-        tls = ssl.create_default_context(cafile=settings.ca_file)
-        password = secret(settings.password)
-        queue = RabbitMQQueue(
-            Broker(settings.host, settings.port, tls, settings.user, password, settings.virtual_host)
-        )
-    with closing(queue):
-        yield queue
+def own_queue(
+    settings: Settings, session: Session, queue: EmbeddedQueue | RabbitMQ, *, declares: bool
+) -> Iterator[LocalQueue | RabbitMQQueue]:
+    """Open the queue for a process of the gateway; it logs in with a certificate of its own unless told otherwise."""
+    tls = None
+    if isinstance(queue, RabbitMQ) and needs_certificate(queue):
+        try:
+            own = GatewayTls(session, settings.keys.certificate_role, (queue.user,))
+        except KeysUnavailable as error:
+            raise Unavailable("unavailable.keys", str(error)) from error
+        tls = own.client_context(pem(queue.ca_file))
+    with queue_of(queue, declares=declares, tls=tls) as opened:
+        yield opened
+
+
+def for_delivery(queue: EmbeddedQueue | RabbitMQ) -> EmbeddedQueue | RabbitMQ:
+    """Return the queue's settings with the delivery process's account, if it has one."""
+    if isinstance(queue, EmbeddedQueue) or queue.delivery_user is None:
+        return queue
+    return queue.model_copy(update={"user": queue.delivery_user, "password": queue.delivery_password})
 
 
 def adapters(snapshot: Snapshot) -> dict[str, ModuleType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -21,4 +22,5 @@ from gateway.app.delivery import deliver as run
 def deliver(config: Path) -> None:
     """Hand records over to the agencies that the gateway delivers to."""
     observe.configure("deliver")
+    os.umask(0o007)  # the store and the queue are for this account and its group
     uvloop.run(run(config))

@@ -18,7 +18,8 @@ from contracts.errors import Invalid
 from gateway import observe, sidecar
 from gateway.answers import Answers
 from gateway.consumer import Consumer, State
-from gateway.core import Settings, connected, queue_of
+from gateway.core import Settings, connected
+from gateway.queue.access import queue_of
 from gateway.ledger import LedgerFile
 
 

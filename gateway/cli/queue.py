@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import Invalid
-from gateway.app.parts import queue_of
 from gateway.cli._lanes import as_json, printable
 from gateway.log.spool import StoreSpool
+from gateway.queue.access import queue_of
 from gateway.records import GATEWAY, Event
 from gateway.registry.participants import Registry
 from gateway.settings import Settings

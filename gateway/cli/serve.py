@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -21,4 +22,5 @@ from gateway.app.intake import serve as run
 def serve(config: Path) -> None:
     """Take records in, keep the log, relay to the queue."""
     observe.configure("serve")
+    os.umask(0o007)  # the store and the queue are for this account and its group
     uvloop.run(run(config))

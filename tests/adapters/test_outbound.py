@@ -143,8 +143,8 @@ class Trouble:
     "trouble",
     [
         Trouble(503, "7", 7),
-        Trouble(429, "", 5),
-        Trouble(408, "nonsense", 5),
+        Trouble(429, "", 1),
+        Trouble(408, "nonsense", 1),
         Trouble(500, "99999999999", 3600),
         Trouble(503, "Mon, 01 Jan 2001 00:00:00 GMT", 1),
     ],

@@ -126,7 +126,7 @@ def test_what_ends_a_thread_or_the_process_is_a_line_too_and_no_traceback():
 
 def test_a_library_shows_its_template_and_not_its_arguments():
     lines, wrote = said("""
-        logging.getLogger("pika.adapters").error("connection for %s lost: %r", latin, nid)
+        logging.getLogger("urllib3.pool").error("connection for %s lost: %r", latin, nid)
         logging.getLogger("hvac").warning(f"for {name} and 123456789")
         logging.getLogger("urllib3").info("%s", latin)
         logging.getLogger("uvicorn.access").error("GET /%s", nid)
@@ -135,7 +135,7 @@ def test_a_library_shows_its_template_and_not_its_arguments():
             logging.getLogger("uvicorn.error").exception("Exception in ASGI application\\n" + secret)
     """)
     assert [(line["logger"], line["template"]) for line in lines] == [
-        ("pika.adapters", "connection for %s lost: %r"),
+        ("urllib3.pool", "connection for %s lost: %r"),
         ("hvac", "for ???? and #"),
         ("uvicorn.error", "Exception in ASGI application"),
     ]
