@@ -19,7 +19,10 @@ SALT_BYTES = 32
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A `record.accepted` entry. An empty `prior_ref` or `subject` means: the entry has no such member."""
+    """A `record.accepted` entry. An empty `prior_ref`, `subject` or `review` means: the entry has no such member.
+
+    `review` holds the codes of what somebody should look at before the record is applied.
+    """
 
     v: Literal[1]
     kind: Literal["record.accepted"]
@@ -38,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     source_commitment: str
     commitment: str
     freeze: Literal["pass", "hold"]
+    review: tuple[str, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(Entry)
@@ -80,7 +84,7 @@ def make_entry(members: Mapping[str, object]) -> tuple[bytes, Entry]:
     Raises:
         Tampered: (`entry`) it would not: too large, or not of this form.
     """
-    if "" in (members.get("prior_ref"), members.get("subject")):
+    if "" in (members.get("prior_ref"), members.get("subject")) or members.get("review") == ():
         raise Tampered("entry", "an empty member that should be absent")
     try:
         entry = msgspec.convert(members, Entry)

@@ -129,7 +129,7 @@ class _Work:
                 fingerprint,
                 about=conformed.about or "",
                 logged=logged,
-                warnings=conformed.warnings,
+                warnings=(*conformed.review, *conformed.warnings),
             )
         )
 
@@ -156,6 +156,8 @@ class _Work:
             entry["prior_ref"] = conformed.prior_ref
         if subject:
             entry["subject"] = _b64(subject)
+        if conformed.review:
+            entry["review"] = conformed.review
         return entry
 
     def batch(self, parts: tuple[Part, ...]) -> Batch:
