@@ -25,19 +25,25 @@ def check(catalogue: Catalogue) -> list[Problem]:
     for contract in catalogue.contracts.values():
         if not any(example.why is None for example in contract.examples):
             problems.append(
-                Problem(f"canonical/{contract.name}", "", "check.example", "needs a valid example")
+                Problem(f"canonical/{folder_of(contract)}", "", "check.example", "needs a valid example")
             )
         for example in contract.examples:
             problems += _example(catalogue, contract, example)
     for binding in catalogue.bindings.values():
         if not any(sample.expected for sample in binding.samples):
-            place = f"agencies/{binding.agency}/{binding.contract.name}"
+            place = f"agencies/{binding.agency}/{folder_of(binding.contract)}"
             problems.append(
                 Problem(place, "", "check.sample", "needs a valid sample with its expected result")
             )
         for sample in binding.samples:
             problems += _sample(binding, sample)
     return problems
+
+
+def folder_of(contract: Contract) -> str:
+    """Return what the folders of the contract `death.v1` end with: `death/v1`."""
+    event, _, major = contract.name.rpartition(".")
+    return f"{event}/{major}"
 
 
 def canonical_line(payload: object) -> bytes:
@@ -92,7 +98,10 @@ def _sample(binding: Binding, sample: Sample) -> Iterator[Problem]:
     if valid and refusals:
         yield Problem(sample.file, "", "check.sample", f"is refused: {', '.join(refusals)}")
     elif valid and sample.expected != b"".join(lines):
-        yield Problem(sample.file, "", "check.expected", "maps to something else than its expected result")
+        where = _difference(lines, (sample.expected or b"").splitlines(keepends=True))
+        yield Problem(
+            sample.file, "", "check.expected", f"maps to something else than its expected result: {where}"
+        )
     elif valid and noted != set(sample.codes):
         yield Problem(sample.file, "", "check.codes", f"gives the codes {', '.join(sorted(noted)) or 'none'}")
     elif not valid and tuple(refusals) != sample.codes:
@@ -103,6 +112,25 @@ def _sample(binding: Binding, sample: Sample) -> Iterator[Problem]:
     for code in sample.codes:
         if code not in CODES:
             yield Problem(sample.file, "", "check.code", f"there is no code {code}")
+
+
+def _difference(given: list[bytes], expected: list[bytes]) -> str:
+    """Say where two results first differ: record and field, never a value."""
+    for number, (one, other) in enumerate(zip(given, expected, strict=False), start=1):
+        if one != other:
+            try:
+                return f"record {number}, {_first_field(orjson.loads(one), orjson.loads(other), '')}"
+            except orjson.JSONDecodeError:
+                return f"record {number} is no JSON"
+    return f"{len(given)} records, {len(expected)} expected"
+
+
+def _first_field(one: object, other: object, pointer: str) -> str:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in sorted({*one, *other}):
+            if one.get(name) != other.get(name):
+                return _first_field(one.get(name), other.get(name), f"{pointer}/{name}")
+    return pointer or "not RFC 8785"
 
 
 def _media_type(binding: Binding, file: str) -> str | None:

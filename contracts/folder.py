@@ -50,13 +50,16 @@ def read(root: Path) -> dict[str, bytes]:
             for name in sorted(names + [name for name in folders if (Path(folder) / name).is_symlink()]):
                 path = Path(folder) / name
                 relative = path.relative_to(root).as_posix()
-                status = path.lstat()
-                total += status.st_size
-                wrong = _wrong_with(status, len(files), total)
+                try:
+                    status = path.lstat()
+                    total += status.st_size
+                    wrong = _wrong_with(status, len(files), total)
+                    if not wrong:
+                        files[relative] = path.read_bytes()
+                except OSError:
+                    wrong = "cannot be read, or went away meanwhile; look at its permissions and try again"
                 if wrong:
                     problems.append(Problem(relative, "", "catalogue.file", wrong))
-                    continue
-                files[relative] = path.read_bytes()
     if problems:
         raise Invalid(tuple(problems))
     return dict(sorted(files.items()))

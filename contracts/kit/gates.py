@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from contracts.binding import Binding
 from contracts.catalogue import Catalogue, compile_files
-from contracts.checking import check
+from contracts.checking import check, folder_of
 from contracts.contract import Contract
 from contracts.errors import Invalid, Problem
 from contracts.kit import fields, fit, history, identities, proofs
@@ -37,10 +37,9 @@ def examine(place: Place) -> Report:
         own = [problem for problem in invalid.problems if place.asks(problem.file)]
         elsewhere = 0 if own else len(invalid.problems)
         return Report(_sorted(problems + own), elsewhere, 0, 0, 0, 0)
-    contracts = {_folder(name): one for name, one in catalogue.contracts.items()}
+    contracts = {f"canonical/{folder_of(one)}": one for one in catalogue.contracts.values()}
     bindings = {
-        f"agencies/{agency}/{_folder(name)[len('canonical/') :]}": one
-        for (agency, name), one in catalogue.bindings.items()
+        f"agencies/{one.agency}/{folder_of(one.contract)}": one for one in catalogue.bindings.values()
     }
     asked = {folder: one for folder, one in contracts.items() if _asked(place, folder)}
     bound = {folder: one for folder, one in bindings.items() if _asked(place, folder)}
@@ -84,12 +83,6 @@ def _of_contract(folder: str, place: Place, contract: Contract) -> Iterator[Prob
 def _of_binding(folder: str, place: Place, binding: Binding, catalogue: Catalogue) -> Iterator[Problem]:
     yield from proofs.of_binding(folder, binding)
     yield from fit.problems(folder, place.files, binding, catalogue.code_lists)
-
-
-def _folder(name: str) -> str:
-    """Return the folder of the contract `death.v1`: `canonical/death/v1`."""
-    event, _, major = name.rpartition(".")
-    return f"canonical/{event}/{major}"
 
 
 def _asked(place: Place, folder: str) -> bool:

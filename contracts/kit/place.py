@@ -1,4 +1,4 @@
-"""Which files a command is about: a whole catalogue, a part of one, or an agency's own folder laid over ours."""
+"""Which files a command is about: a whole catalogue, a part of one, or an agency's own folder beside ours."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,6 +6,10 @@ from pathlib import Path
 
 from contracts import folder
 from contracts.folder import PARTS, Files
+
+_CONTRACT_STEPS = 3
+_BINDING_STEPS = 4
+"""Steps of `canonical/<name>/<major>` and of `agencies/<agency>/<name>/<major>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +37,11 @@ def places(paths: Iterable[Path]) -> list[Place]:
     """
     asked: dict[Path, list[str]] = {}
     for path in paths:
-        root = root_of(path.absolute())
+        root = _root_of(path.absolute())
         asked.setdefault(root, []).append(path.absolute().relative_to(root).as_posix())
     if not asked:
         return [Place(folder.SHIPPED, folder.read(folder.SHIPPED), ())]
     return [_place(root, tuple(parts)) for root, parts in asked.items()]
-
-
-def root_of(path: Path) -> Path:
-    """Return the nearest folder, `path` or around it, that holds a part of a catalogue.
-
-    Raises:
-        ValueError: when there is none.
-    """
-    for candidate in (path, *path.parents):
-        if any((candidate / part).is_dir() for part in PARTS):
-            return candidate
-    raise ValueError(f"{path.name} is in no catalogue: no folder around it holds agencies/ or canonical/")
-
-
-def whole(root: Path) -> Files:
-    """Return the files of the catalogue at `root`; what it does not bring itself, the shipped one lends."""
-    own = folder.read(root)
-    lent = () if root == folder.SHIPPED else tuple(part for part in PARTS if not (root / part).is_dir())
-    if not lent:
-        return own
-    shipped = folder.read(folder.SHIPPED)
-    return {**{file: shipped[file] for file in shipped if file.startswith(lent)}, **own}
 
 
 def binding_files(root: Path, agency: str, contract: str) -> Files:
@@ -72,30 +54,48 @@ def binding_files(root: Path, agency: str, contract: str) -> Files:
     return _place(root.absolute(), (f"agencies/{agency}/{event}/{major}",)).files
 
 
+def _root_of(path: Path) -> Path:
+    """Return the nearest folder, `path` or around it, that holds a part of a catalogue."""
+    for candidate in (path, *path.parents):
+        if any((candidate / part).is_dir() for part in PARTS):
+            return candidate
+    raise ValueError(f"{path.name} is in no catalogue: no folder around it holds agencies/ or canonical/")
+
+
 def _place(root: Path, parts: tuple[str, ...]) -> Place:
-    files = whole(root)
-    asked = () if "." in parts else parts
-    if not asked or not all(_within(part, "agencies") and "/" in part for part in asked):
-        return Place(root, files, asked)
-    return Place(root, {file: files[file] for file in files if _needed(file, files, asked)}, asked)
+    files = _with_lent(root)
+    brought = tuple(part for part in PARTS if (root / part).is_dir())
+    asked = brought if "." in parts else parts
+    if set(PARTS) <= set(asked):
+        return Place(root, files, ())
+    narrow = all(_within(part, "agencies") or _within(part, "canonical") for part in asked)
+    return Place(root, _narrowed(files, asked) if narrow else files, asked)
 
 
-def _needed(file: str, files: Files, asked: tuple[str, ...]) -> bool:
-    """Keep the bindings that were asked about, their contracts, and the code lists."""
-    area, *steps = file.split("/")
-    if area == "agencies":
-        return any(_within(file, one) or _within(one, "/".join(file.split("/")[:4])) for one in asked)
-    if area == "canonical":
-        return any(_binds(other, steps, asked) for other in files if other.startswith("agencies/"))
-    return True
+def _with_lent(root: Path) -> Files:
+    """Return the files at `root`; contracts and code lists that it does not bring, the shipped catalogue lends."""
+    own = folder.read(root)
+    if root == folder.SHIPPED or all((root / part).is_dir() for part in PARTS):
+        return own
+    brought = {_folder(file) for file in own} | ({"_codes"} if (root / "_codes").is_dir() else set())
+    shipped = folder.read(folder.SHIPPED)
+    lent = (file for file in shipped if not file.startswith("agencies/") and _folder(file) not in brought)
+    return {**{file: shipped[file] for file in lent}, **own}
 
 
-def _binds(other: str, contract: list[str], asked: tuple[str, ...]) -> bool:
-    """Whether `other` is a file of a binding, asked about, of the contract whose file has these steps."""
-    steps = other.split("/")
-    return steps[2:4] == contract[:2] and any(
-        _within(other, one) or _within(one, "/".join(steps[:4])) for one in asked
-    )
+def _narrowed(files: Files, asked: tuple[str, ...]) -> Files:
+    """Keep the bindings and contracts that were asked about, the contracts of those bindings, and the code lists."""
+    folders = {_folder(file) for file in files}
+    kept = {one for one in folders if any(_within(one, part) or _within(part, one) for part in asked)}
+    kept |= {"canonical/" + "/".join(one.split("/")[2:]) for one in kept if one.startswith("agencies/")}
+    return {file: files[file] for file in files if _folder(file) in kept | {"_codes"}}
+
+
+def _folder(file: str) -> str:
+    """Return the folder of the contract or binding that `file` is part of, or `_codes`."""
+    steps = file.split("/")
+    deep = {"canonical": _CONTRACT_STEPS, "agencies": _BINDING_STEPS}.get(steps[0], 1)
+    return "/".join(steps[:deep])
 
 
 def _within(file: str, folder_name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from contracts.catalogue import Catalogue, compile_files
-from contracts.checking import outcomes
+from contracts.checking import folder_of, outcomes
 from contracts.contract import Contract
 from contracts.errors import Invalid, Refused
 from contracts.folder import Files
@@ -71,8 +71,7 @@ def draft(octets: bytes, agency: str, catalogue: Catalogue, contract: Contract, 
     found, unclear = guesses(fields, contract, catalogue.code_lists)
     found, foreign = _nameable(found, sample)
     # 2. The three documents; what was not guessed stands in the mapping as a comment.
-    event, _, major = contract.name.rpartition(".")
-    folder = f"agencies/{agency}/{event}/{major}"
+    folder = f"agencies/{agency}/{folder_of(contract)}"
     unsettled = {target.name for target, _ in unclear}
     open_ = _missing(contract, unsettled | {guess.target.name for guess in found})
     used = {guess.field.path for guess in found} | {field.path for _, field in unclear}

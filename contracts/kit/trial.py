@@ -67,6 +67,8 @@ def trials(
     for chunk in chunks:
         for piece in splitter.feed(chunk):
             yield _trial(binding, piece, day, mask)
+            if piece.ends_submission:
+                return  # nothing after it can be told apart, however much there is
     for piece in splitter.close():
         yield _trial(binding, piece, day, mask)
 

@@ -70,6 +70,11 @@ ADVICE: dict[str, Advice] = {
         "Use codes of the list; a changed list gets a new version and sha256 in lists.yaml.",
         "استعمل أكواد القائمة؛ وإذا تغيّرت القائمة فاكتب لها إصدارًا وsha256 جديدين في lists.yaml.",
     ),
+    "catalogue.arabic": Advice(
+        "نص عربي ناقص أو زائد",
+        "Write one Arabic text for each English one, in the same order.",
+        "اكتب نصًا عربيًا لكل نص إنجليزي، بالترتيب نفسه.",
+    ),
     "catalogue.media_type": Advice(
         "نوع الوسائط لا يناسب الصيغة",
         "json: application/json or application/x-ndjson; xml: application/xml or text/xml; csv: text/csv.",
