@@ -25,7 +25,7 @@ from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
 from gateway.app.parts import adapters, client_issuers, logged_in, own_queue, rest_config
-from gateway.app.process import every, told_to_stop
+from gateway.app.process import every, share_the_interpreter, told_to_stop
 from gateway.doors import Gateway
 from gateway.groups import Groups, Turn
 from gateway.identities import Certificates
@@ -65,6 +65,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
     settings = Settings.load(folder)
     store = Path(settings.store.path)
     store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    share_the_interpreter()
     stop = told_to_stop()
     with ExitStack() as stack:
         # Keys, and the log that they sign.
