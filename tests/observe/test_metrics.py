@@ -9,12 +9,12 @@ def lines(name):
 
 
 def test_records_are_counted_by_sender_contract_status_and_code():
-    metrics.count_records("moh", "death.v1", Status.ACCEPTED, count=3)
-    metrics.count_records("moh", "death.v1", Status.REFUSED, "record.conflict")
+    metrics.count_records("counted", "death.v1", Status.ACCEPTED, count=3)
+    metrics.count_records("counted", "death.v1", Status.REFUSED, "record.conflict")
     found = lines("isnad_records_total")
-    assert 'isnad_records_total{code="",contract="death.v1",sender="moh",status="accepted"} 3.0' in found
+    assert 'isnad_records_total{code="",contract="death.v1",sender="counted",status="accepted"} 3.0' in found
     assert (
-        'isnad_records_total{code="record.conflict",contract="death.v1",sender="moh",status="refused"} 1.0'
+        'isnad_records_total{code="record.conflict",contract="death.v1",sender="counted",status="refused"} 1.0'
         in found
     )
 
