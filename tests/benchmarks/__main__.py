@@ -89,7 +89,7 @@ def _show(figures: list[Figure]) -> None:
         )
         met = {None: "", True: "yes", False: "no"}[one.met]
         table.add_row(one.name, _number(one.value), one.unit, *limit, goal, met)
-    Console(width=max(100, Console().width)).print(table)
+    Console(width=max(180, Console().width)).print(table)
 
 
 def _number(value: float) -> str:
