@@ -17,7 +17,7 @@ import msgspec
 from gateway.demo import proof, rabbitmq
 from gateway.demo.processes import follow, start_agencies, start_core
 from gateway.demo.screen import Screen
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_READER, Site, in_memory, site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, in_memory, site
 from gateway.demo.tally import checks
 from gateway.errors import IsnadError, Unavailable
 
@@ -111,7 +111,8 @@ def _site(screen: Screen, folder: Path, kind: str) -> Iterator[Site]:
         broker = None
         if kind == "rabbitmq":
             with screen.step("RabbitMQ: sealed batches wait in its queues"):
-                passwords = {name: secrets.token_urlsafe() for name in (BROKER_ACCOUNT, BROKER_READER)}
+                accounts = (BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER)
+                passwords = {name: secrets.token_urlsafe() for name in accounts}
                 broker = stack.enter_context(rabbitmq.running(folder / "rabbitmq", passwords))
         with screen.step("OpenBao: the key server; the gateway's keys are in it and nowhere else"):
             made = stack.enter_context(site(folder, broker))

@@ -43,6 +43,7 @@ QUOTA = {
     "records_per_day": 1_000_000_000,
 }
 BROKER_ACCOUNT = "gateway"
+BROKER_DELIVERY = "delivery"
 BROKER_READER = "nea"
 BROKER_PASSWORD = "ISNAD_RABBITMQ_PASSWORD"  # noqa: S105  the variable's name
 YEAR = timedelta(days=365)
@@ -142,7 +143,7 @@ class Site:
         token = admit(self.keys.administrator(), process)
         secrets = {f"ISNAD_{process.upper()}_WRAPPING_TOKEN": token}
         if self.broker:
-            account = BROKER_READER if process == "nea" else BROKER_ACCOUNT
+            account = {"deliver": BROKER_DELIVERY, "nea": BROKER_READER}.get(process, BROKER_ACCOUNT)
             secrets[BROKER_PASSWORD] = self.broker.passwords[account]
         return secrets
 
@@ -193,7 +194,9 @@ class Site:
         for agreement in agreements:
             if agreement["recipient"] == "nea":
                 senders.setdefault(agreement["sender"], []).append(agreement["contract"])
-        queue = self.settings["queue"] | ({"user": BROKER_READER} if self.broker else {})
+        queue = {key: value for key, value in self.settings["queue"].items() if "delivery" not in key}
+        if self.broker:
+            queue["user"] = BROKER_READER
         path = self.folder / "consumer.yaml"
         settings = {
             "participant": "nea",
@@ -332,6 +335,8 @@ def _write_settings(made: Site, settings: Mapping[str, Any]) -> None:
             "ca_file": str(made.config / "pki" / "broker.pem"),
             "user": BROKER_ACCOUNT,
             "password": f"env:{BROKER_PASSWORD}",
+            "delivery_user": BROKER_DELIVERY,
+            "delivery_password": f"env:{BROKER_PASSWORD}",
         }
     gateway["stop_grace_s"] = 5
     path.write_text(yaml.safe_dump(gateway | dict(settings)))

@@ -18,12 +18,12 @@ from support.sample_records import disposition, ndjson, notification, registrati
 
 from gateway import exchange
 from gateway.demo import rabbitmq
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_READER, Site, site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, site
 from gateway.mailbox import Mailbox
 
 MOMENT_S = 0.2
 """Long enough for the queue's own thread to settle what it was told to."""
-BROKER_PASSWORDS = {BROKER_ACCOUNT: "for-tests-only", BROKER_READER: "for-tests-only-too"}
+BROKER_PASSWORDS = dict.fromkeys((BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER), "for-tests-only")
 
 
 @dataclass

@@ -18,10 +18,10 @@ from support.participants import core, handed_over, participant, promised, ready
 from support.sample_records import ndjson, notification
 
 from gateway.demo import rabbitmq
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_READER, Site, isnad, site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, isnad, site
 
 MIB = 1 << 20
-PASSWORDS = {BROKER_ACCOUNT: "for-tests-only", BROKER_READER: "for-tests-only-too"}
+PASSWORDS = dict.fromkeys((BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER), "for-tests-only")
 BATCH = 256
 RELAY_PAUSE_S = 60.0
 """The relay tries again after 30 s at the latest, and the connection under it too."""
