@@ -1,0 +1,271 @@
+"""Files of records, and beside each the answers that its records must get.
+
+Files are cut by persons, never by shards: shard i of n writes the files whose number leaves i - 1 over n, so the
+files of all shards are those of a run without. A file is written record by record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from contracts.catalogue import Catalogue
+from contracts.rules import anniversary
+from gateway.synth import noise
+from gateway.synth.chance import MILLION, Chance
+from gateway.synth.demography import ADULT, DEATHS_PER_MILLION_A_YEAR
+from gateway.synth.events import KINDS, Kind, Record, Scene, Span, dated, is_late
+from gateway.synth.forms import Form, Voice, voice
+from gateway.synth.noise import ACCEPTED, DUPLICATE, REFUSED, Answer, Noise, misspelt
+from gateway.synth.people import Population
+from gateway.synth.writing import Writer, writer
+
+FILE_RECORDS = 10_000
+"""About so many records are in a file."""
+_EIGHTEENTHS = 24_000  # of a million adults in a year
+_LATE = "warning.late"
+_FOLLOWED = {noise.CORRECTED: "correct", noise.VOIDED: "void"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several runs that write disjoint files; `number` counts from 1."""
+
+    number: int = 1
+    of: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One record as it stands in a file. `record` is what it becomes, without what its agency does not say."""
+
+    octets: bytes
+    ref: str
+    op: str
+    answer: Answer
+    record: Record = field(repr=False)
+
+
+class Flow:
+    """What one agency sends under one contract about a population in a window of months."""
+
+    def __init__(
+        self, catalogue: Catalogue, population: Population, agency: str, contract: str, *,
+        months: int = 1, intensity: int = 1, rates: Mapping[str, int] = noise.USUAL,
+    ) -> None:  # fmt: skip
+        """Prepare to write; `intensity` makes events so many times as frequent as in life.
+
+        Raises:
+            KeyError: the agency does not send such records, or they are not made up here.
+            ValueError: they cannot be written.
+        """
+        self.agency, self.contract = agency, contract
+        self.kind: Kind = KINDS[contract]
+        self.population = population
+        self.span = Span(months, population.until)
+        self.voice: Voice = voice(catalogue, agency, contract)
+        self.writer: Writer = writer(self.voice)
+        self._noise = Noise(self.voice, self.writer, rates)
+        self._rate = min(self.kind.per_million * intensity * self._months, MILLION)
+        self._tag = population.key.hex()[:4]
+
+    @property
+    def _months(self) -> int:
+        return 1 if self.kind.per_million == MILLION else self.span.months
+
+    @property
+    def persons_per_file(self) -> int:
+        """How many persons a file is about; most of them have nothing to report."""
+        rate = self._rate
+        if self.contract == "death.v1":
+            rate = DEATHS_PER_MILLION_A_YEAR * self.span.months // 12
+        elif self.contract == "eligibility-gained.v1":
+            rate += _EIGHTEENTHS * self.span.months // 12
+        return max(min(FILE_RECORDS * MILLION // max(rate, 1), self.population.persons), 1)
+
+    @property
+    def files(self) -> int:
+        """How many files there are in all; one in which nothing happens is not written."""
+        return -(-self.population.persons // self.persons_per_file)
+
+    def persons_in(self, number: int) -> int:
+        """Return how many persons file `number` is about."""
+        return min(self.persons_per_file, self.population.persons - number * self.persons_per_file)
+
+    def made(self, number: int) -> Iterator[Made]:
+        """Yield the records of file `number`, from 0."""
+        chance = Chance(self.population.key, f"file {self.agency} {self.contract} {number}")
+        everywhere = noise.SPREADSHEET_FILE if self._noise.spoils_file(chance) else ""
+        again: list[Made] = []
+        first = number * self.persons_per_file
+        for person in range(first, first + self.persons_in(number)):
+            scene = self._scene(person)
+            if scene is None:
+                continue
+            count = 0
+            for record in self.kind.tell(scene):
+                for made in self._records(record, scene, count, again, everywhere):
+                    count += 1
+                    yield made
+        yield from again
+
+    def _scene(self, number: int) -> Scene | None:
+        """Return when and about whom there is something to report, if there is."""
+        occurred = self._occurs(number)
+        if occurred is None:
+            return None
+        population = self.population
+        chance = Chance(population.key, f"{self.agency} {self.contract} {number}")
+        reported = dated(chance, occurred, self.span.until, can_be_late=bool(self.kind.late_from))
+        return Scene(
+            population, self.voice, population.person(number), chance, self.span, occurred.isoformat(), reported,
+            partial(self._reference, number),
+        )  # fmt: skip
+
+    def _occurs(self, number: int) -> date | None:
+        until, gone = self.span.until, self.population.dies(number, self.span.months)
+        if self.contract == "death.v1":
+            return None if gone is None else until - timedelta(days=gone)
+        if self._rate == MILLION:
+            return None if gone is not None else until
+        chance = Chance(self.population.key, f"when {self.agency} {self.contract} {number}")
+        if self.contract == "eligibility-gained.v1":
+            day = date.fromisoformat(anniversary(self.population.born(number), ADULT))
+            if 0 <= (until - day).days < self.span.days:
+                return day
+        if not chance.happens(self._rate):
+            return None
+        ago = chance.below(self.span.days)
+        # The dead do nothing any more.
+        return None if gone is not None and ago <= gone else until - timedelta(days=ago)
+
+    def _reference(self, person: int, contract: str, count: int) -> str:
+        return f"{contract[:2].upper()}{self._tag}-{person:08}-{count}"
+
+    def _records(
+        self, record: Record, scene: Scene, count: int, again: list[Made], everywhere: str
+    ) -> Iterator[Made]:
+        """Yield a record as it is sent, and what corrects or voids it; `again` is sent at the end of the file."""
+        chance = scene.chance
+        treatment = everywhere or self._noise.choose(chance)
+        record, told = self._told(record, scene, treatment)
+        ref = scene.reference(self.contract, count)
+        form = self._form(record, ref, "assert")
+        if form is None:
+            return  # the agency has no words for it
+        written, answer = self._noise.treat(form, treatment, chance)
+        if answer.outcome != REFUSED and is_late(self.kind, record):
+            remarks = tuple(sorted((*answer.remarks, _LATE)))
+            answer = replace(answer, remarks=remarks, noise=(*answer.noise, noise.LATE))
+        if told:
+            answer = replace(answer, noise=(*told, *answer.noise))
+        octets = self.writer.record(written)
+        yield Made(octets, ref, "assert", answer, record)
+        if treatment == noise.AGAIN:
+            if chance.below(2):
+                octets = self.writer.record(self._noise.reworded(form))
+            again.append(Made(octets, ref, "assert", Answer(DUPLICATE, noise=(noise.AGAIN,)), record))
+        elif treatment == noise.OTHER_CONTENT and self.voice.writes("person.name"):
+            other = record | {"person.name": f"{record['person.name']} زيدان"}
+            octets = self.writer.record(self._form(other, ref, "assert") or form)
+            answer = Answer(REFUSED, "record.conflict", noise=(noise.OTHER_CONTENT,))
+            again.append(Made(octets, ref, "assert", answer, other))
+        elif treatment in _FOLLOWED:
+            op = _FOLLOWED[treatment]
+            later = f"{ref}-{op[0]}"
+            octets = self.writer.record(self._form(record, later, op, ref) or form)
+            remarks = (_LATE,) if is_late(self.kind, record) else ()
+            yield Made(octets, later, op, Answer(ACCEPTED, remarks=remarks, noise=(treatment,)), record)
+
+    def _told(self, record: Record, scene: Scene, treatment: str) -> tuple[Record, tuple[str, ...]]:
+        """Tell a record as people tell it: with another spelling, two names instead of four, a wrong name."""
+        if "person.name" not in record:
+            return record, ()
+        name = str(record["person.name"])
+        if treatment == noise.SPELLING:
+            name = misspelt(name)
+        elif treatment == noise.TWO_NAMES:
+            name = " ".join(scene.person.parts[:2])
+        elif treatment == noise.WRONG_NAME and self.contract == "death.v1":
+            neighbour = (scene.person.number + 1) % self.population.persons
+            name = " ".join(self.population.person(neighbour).parts)
+        else:
+            return record, ()
+        return record | {"person.name": name}, (treatment,)
+
+    def _form(self, record: Record, ref: str, op: str, prior: str = "") -> Form | None:
+        whole = {**record, "source_ref": ref, "op": op}
+        if prior:
+            whole["prior_ref"] = prior
+        return self.voice.form(whole)
+
+
+def write(flow: Flow, folder: Path, shard: Shard, tell: Callable[[int, int], None]) -> None:
+    """Write a shard's files of a flow under `folder`/agency/contract/.
+
+    Args:
+        flow: what to write.
+        folder: made when it is not there; files of the same name are replaced.
+        shard: which of the files.
+        tell: is given the persons and the records of each file that is finished.
+    """
+    place = folder / flow.agency / flow.contract
+    for number in range(shard.number - 1, flow.files, shard.of):
+        tell(flow.persons_in(number), _write_file(flow, place, number))
+
+
+def _write_file(flow: Flow, place: Path, number: int) -> int:
+    """Write one file, its answers and, for a snapshot, its manifest; return how many records it has."""
+    records, name = flow.made(number), f"{number:06}.{flow.writer.ending}"
+    first = next(records, None)
+    if first is None:
+        return 0
+    place.mkdir(parents=True, exist_ok=True)
+    digest, count = hashlib.sha256(), 0
+    with ExitStack() as stack:
+        data = stack.enter_context((place / name).open("wb"))
+        answers = stack.enter_context((place / f"{number:06}.answers.ndjson").open("wb"))
+
+        def put(octets: bytes) -> None:
+            data.write(octets)
+            digest.update(octets)
+
+        put(flow.writer.head)
+        made: Made | None = first
+        while made is not None:
+            count += 1
+            put(made.octets)
+            answers.write(orjson.dumps(_answer(count, made), option=orjson.OPT_APPEND_NEWLINE))
+            made = next(records, None)
+        put(flow.writer.tail)
+    if flow.contract == "voter-snapshot.v1":
+        manifest = {
+            "batch_id": f"{flow.agency}-{flow.span.until}",
+            "seq": number + 1,
+            "total": flow.files,
+            "count": count,
+            "sha256": digest.hexdigest(),
+        }
+        (place / f"{name}.manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    return count
+
+
+def _answer(position: int, made: Made) -> dict[str, Any]:
+    answer = made.answer
+    return {
+        "position": position,
+        "ref": made.ref,
+        "op": made.op,
+        "outcome": answer.outcome,
+        "code": answer.code,
+        "remarks": answer.remarks,
+        "noise": answer.noise,
+    }

@@ -1,0 +1,98 @@
+"""The files of `isnad synth`: the same octets in however many shards, and answers beside them."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+ARGUMENTS = [
+    "--seed", "a seed", "--persons", "12000", "--months", "12", "--intensity", "20",
+    "--agency", "cso", "--agency", "ppo", "--contract", "voter-snapshot.v1", "--contract", "residence-change.v1",
+    "--contract", "deprivation.v1",
+]  # fmt: skip
+
+
+def isnad(*arguments):
+    command = [sys.executable, "-m", "gateway.cli", "synth", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    ran = isnad(*ARGUMENTS, "--out", str(folder))
+    assert ran.returncode == 0, ran.stderr
+    return folder, ran
+
+
+def test_shards_in_any_order_write_the_files_of_one_run(whole, tmp_path):
+    for shard in ("2/2", "1/2"):
+        assert isnad(*ARGUMENTS, "--out", str(tmp_path), "--shard", shard).returncode == 0
+    assert files(tmp_path) == files(whole[0])
+    assert len(files(tmp_path)) > 8
+
+
+def test_beside_each_file_stand_as_many_answers_as_it_has_records(whole):
+    folder, _ = whole
+    rows = (folder / "cso/residence-change.v1/000000.csv").read_bytes().splitlines()
+    answers = (folder / "cso/residence-change.v1/000000.answers.ndjson").read_text().splitlines()
+    assert len(rows) - 1 == len(answers)
+    for position, (row, line) in enumerate(zip(rows[1:], answers, strict=True), start=1):
+        answer = json.loads(line)
+        assert answer["position"] == position
+        assert row.decode().split(";")[0] == answer["ref"]
+        assert set(answer) == {"position", "ref", "op", "outcome", "code", "remarks", "noise"}
+
+
+def test_parts_of_a_snapshot_have_manifests_that_hold(whole):
+    place = whole[0] / "cso/voter-snapshot.v1"
+    parts = sorted(place.glob("*.xml"))
+    assert len(parts) == 2
+    for number, part in enumerate(parts, start=1):
+        manifest = json.loads((place / f"{part.name}.manifest.json").read_text())
+        octets = part.read_bytes()
+        assert manifest["sha256"] == hashlib.sha256(octets).hexdigest()
+        assert manifest["count"] == octets.count(b"<Voter ")
+        assert (manifest["seq"], manifest["total"]) == (number, 2)
+
+
+def test_another_seed_writes_other_files(whole, tmp_path):
+    other = ["--seed", "another", "--persons", "2000", "--agency", "cso", "--contract", "voter-snapshot.v1"]
+    assert isnad(*other, "--out", str(tmp_path)).returncode == 0
+    assert not set(files(tmp_path).values()) & set(files(whole[0]).values())
+
+
+def test_progress_is_told_on_stderr_and_nothing_on_stdout(whole):
+    assert whole[1].stdout == ""
+    assert "ppo deprivation.v1" in whole[1].stderr
+
+
+def test_what_can_be_written_is_listed():
+    listed = isnad("--list").stdout.split("\n")
+    assert any(line.split() == ["moh", "death.v1", "json"] for line in listed)
+    assert not any(line.startswith("nea") for line in listed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--agency", "nobody", "--list"], "nothing to write for nobody"),
+        (["--persons", "10"], "--out says where"),
+        (["--shard", "3/2", "--list"], "write 1/4"),
+        (["--persons", "0", "--list"], "persons"),
+    ],
+)
+def test_what_cannot_be_written_is_said(arguments, said):
+    ran = isnad(*arguments)
+    assert ran.returncode == 2
+    assert said in ran.stderr
