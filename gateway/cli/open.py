@@ -19,8 +19,8 @@ from gateway import observe, sidecar
 from gateway.answers import Answers
 from gateway.consumer import Consumer, State
 from gateway.core import Settings, connected
-from gateway.queue.access import queue_of
 from gateway.ledger import LedgerFile
+from gateway.queue.access import queue_of
 
 
 @click.group("open", invoke_without_command=True)
