@@ -188,6 +188,7 @@ class CodeListDocument(_Document):
     title_en: Line
     title_ar: Line
     source: Line
+    source_ar: Line
     verified: bool
     """Whether the owner of the codes has confirmed them."""
 
