@@ -32,13 +32,14 @@ class Publishing:
             for agreement in snapshot.registry.agreements
             if agreement.file.sender == agency and agreement.covers(now_ms)
         }
-        return [_published(snapshot, agency, name) for name in sorted(names)]
+        return [published_as(snapshot.catalogue.binding(agency, name)) for name in sorted(names)]
 
 
-def _published(snapshot: Snapshot, agency: str, name: str) -> Published:
-    contract, binding = snapshot.catalogue.contract(name), snapshot.catalogue.binding(agency, name)
+def published_as(binding: contracts.Binding) -> Published:
+    """Return a contract as the agency of this binding meets it."""
+    contract = binding.contract
     return Published(
-        contract=name,
+        contract=contract.name,
         title_en=contract.title_en,
         title_ar=contract.title_ar,
         description_en=contract.description,

@@ -17,7 +17,7 @@ from adapters.rest.inbox import Inbox
 from adapters.rest.listener import Listener
 from adapters.rest.operations import health_routes, operations_routes
 from adapters.rest.outbound import Endpoint, HttpsOutbound
-from adapters.rest.published import Publishing
+from adapters.rest.published import Publishing, describe
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
 from gateway.doors import Gateway, Health, Mailbox
@@ -29,6 +29,7 @@ __all__ = [
     "HttpsOutbound",
     "Limits",
     "Listener",
+    "describe",
     "inbound",
     "inbox",
     "operations",

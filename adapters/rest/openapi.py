@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from adapters.rest.answers import JSON, NDJSON
 from adapters.rest.problems import MEDIA_TYPE
+from gateway.components import lifted
 from gateway.doors import Published
 
 Node: TypeAlias = "str | int | bool | list[Node] | dict[str, Node] | Mapping[str, object]"
@@ -119,13 +120,16 @@ _PROBLEM: Node = {
 
 def openapi(agency: str, published: Sequence[Published]) -> dict[str, Node]:
     """Return the document for one agency."""
+    sources: dict[str, Node] = {}
+    for one in published:
+        sources |= lifted(one.contract, one.source_schema) if one.source_schema else {}
     paths: dict[str, Node] = {f"/v1/{one.contract}/records": {"post": _submit(one)} for one in published}
     return {
         "openapi": "3.1.0",
         "info": {"title": f"Isnad · إسناد: {agency}", "version": "1"},
         "paths": paths | _reading(),
         "components": {
-            "schemas": _SCHEMAS | {one.contract: one.source_schema for one in published if one.source_schema},
+            "schemas": _SCHEMAS | sources,
             "securitySchemes": {"certificate": {"type": "mutualTLS"}},
         },
         "security": [{"certificate": []}],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +11,13 @@ from starlette.routing import Route
 
 from adapters.rest.openapi import openapi
 from adapters.rest.page import CONTENT_SECURITY_POLICY, page
-from gateway.doors import Gateway
+from gateway.doors import Gateway, Published
+
+
+def describe(agency: str, published: Sequence[Published]) -> dict[str, bytes]:
+    """Return the documents, by file name, of what one agency may send: its OpenAPI document."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return {f"{agency}.openapi.json": orjson.dumps(openapi(agency, published), option=options)}
 
 
 class Publishing:

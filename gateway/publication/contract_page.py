@@ -1,0 +1,368 @@
+"""The page of one contract: all that somebody needs to know who sends such records, or receives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import orjson
+
+from contracts.contract import Contract, Example
+from contracts.documents import LegalBasis, Rule, ServiceLevel
+from gateway.codes import CODES
+from gateway.publication import words
+from gateway.publication.binding_part import binding_part
+from gateway.publication.conditions import Condition, conditions
+from gateway.publication.fields import FieldLine, field_lines
+from gateway.publication.frame import page
+from gateway.publication.html import Html, between, code, dotted, joined, tag
+from gateway.publication.source import Library, path_of
+from gateway.publication.voice import Text, Voice, rows
+
+_FEW = 12
+"""So many values of a code list are shown beside the field; longer lists are on their own page."""
+
+
+_PARTS = (
+    ("law", "Legal basis", "الأساس القانوني"),
+    ("who", "Who sends and who receives", "من يرسل ومن يستقبل"),
+    ("freeze", "In an electoral freeze", "أثناء تجميد القيد قبل الانتخاب"),
+    ("fields", "Fields", "الحقول"),
+    ("rules", "Rules across fields", "قواعد بين الحقول"),
+    ("examples", "Examples", "أمثلة"),
+    ("bindings", "Bindings: how each agency writes it", "الربط: كيف تكتبه كل جهة"),
+    ("errors", "What is refused, and what to do", "ما يُرفض وما العمل"),
+    ("documents", "For programs", "للبرامج"),
+)
+
+
+def contract_page(voice: Voice, library: Library, contract: Contract) -> bytes:
+    """Return the page of a contract."""
+    title = voice(contract.title_en, contract.title_ar)
+    return page(
+        voice,
+        f"{contract.name}.html",
+        title,
+        library.catalogue.digest,
+        *_head(voice, library, contract, title),
+        *_law(voice, contract),
+        *_who(voice, library, contract),
+        *_freeze(voice, contract),
+        *_fields(voice, library, contract),
+        *_rules(voice, contract),
+        *_examples(voice, contract),
+        *_bindings(voice, library, contract),
+        *_errors(voice, contract),
+        *_papers(voice, contract),
+    )
+
+
+def section(voice: Voice, anchor: str, en: str, ar: str) -> Html:
+    """Return the heading of a part of a page."""
+    return tag("h2", voice(en, ar), id=anchor)
+
+
+def _part(voice: Voice, place: str) -> Html:
+    en, ar = next((en, ar) for name, en, ar in _PARTS if name == place)
+    return section(voice, place, en, ar)
+
+
+def badge(voice: Voice, kind: str, text: Text) -> Html:
+    """Return a small label."""
+    return tag("span", voice.of(text), class_=f"badge {kind}")
+
+
+def prose(text: str) -> Html:
+    """Return a sentence in which what stands between backticks is code."""
+    pieces = re.split(r"`([^`]*)`", text)
+    return joined(*(code(piece) if number % 2 else piece for number, piece in enumerate(pieces)))
+
+
+def _head(voice: Voice, library: Library, contract: Contract, title: str) -> Iterator[Html]:
+    yield tag("p", code(contract.name), class_="eyebrow")
+    yield tag("h1", title)
+    yield tag("p", voice(contract.description, contract.description_ar), class_="lead")
+    yield tag("p", voice.of(Text(contract.usage, contract.usage_ar)))
+    yield tag("p", voice.of(Text(contract.limitations, contract.limitations_ar)), class_="note")
+    senders = [voice.word(library.agencies, role.role) for role in contract.roles if role.access == "write"]
+    facts = (
+        (voice("From", "من"), voice.listed(list(dict.fromkeys(senders)))),
+        (
+            voice("Version", "الإصدار"),
+            joined(code(contract.version), " ", voice.of(words.STATUS[contract.status])),
+        ),
+        (
+            voice("In an electoral freeze", "في تجميد القيد"),
+            badge(voice, contract.freeze, words.FREEZE[contract.freeze]),
+        ),
+        (
+            voice("Classification", "درجة السرية"),
+            joined(
+                badge(voice, contract.classification, words.CLASSES[contract.classification]),
+                " ",
+                voice.of(words.CLASSES_AT_LENGTH[contract.classification]),
+            ),
+        ),
+        (
+            voice("Service level", "مستوى الخدمة"),
+            joined(*(_level(voice, one) for one in contract.service_levels)),
+        ),
+    )
+    yield tag("dl", *(tag("div", tag("dt", name), tag("dd", said)) for name, said in facts), class_="facts")
+    yield tag("nav", *(tag("a", voice(en, ar), href=f"#{place}") for place, en, ar in _PARTS), class_="here")
+
+
+def _level(voice: Voice, level: ServiceLevel) -> Html:
+    called = words.LEVELS.get(level.property, Text(level.property, level.property))
+    lasts = (
+        words.span(int(level.value), level.unit) if level.unit else Text(str(level.value), str(level.value))
+    )
+    driver = f" ({voice.of(words.DRIVERS[level.driver])})" if level.driver else ""
+    return tag("div", f"{voice.of(called)} {voice.of(lasts)}{driver}")
+
+
+def _law(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "law")
+    head = (
+        ("Provision", "الحكم"),
+        ("Reference", "المرجع"),
+        ("Confirmed by counsel", "أكّده المستشار القانوني"),
+    )
+    yield rows(voice, head, [_provision(voice, basis) for basis in contract.legal_basis])
+
+
+def _provision(voice: Voice, basis: LegalBasis) -> Sequence[str]:
+    confirmed = Text("confirmed", "مؤكد") if basis.verified else Text("not yet", "ليس بعد")
+    return (
+        voice(basis.en, basis.ar),
+        voice.of(words.citation(basis.reference)),
+        badge(voice, "verified" if basis.verified else "unverified", confirmed),
+    )
+
+
+def _who(voice: Voice, library: Library, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "who")
+    head = (("Agency", "الجهة"), ("Part", "الدور"), ("What it does", "ما تفعله"))
+    parts = {"write": Text("sends", "ترسل"), "read": Text("receives", "تستقبل")}
+    yield rows(
+        voice,
+        head,
+        [
+            (
+                tag("a", voice.word(library.agencies, role.role), href=f"agencies.html#{role.role}"),
+                voice.of(parts[role.access]),
+                voice.of(Text(role.description, arabic)),
+            )
+            for role, arabic in zip(contract.roles, contract.roles_ar, strict=True)
+        ],
+    )
+    yield tag("h3", voice("Service level", "مستوى الخدمة"))
+    levels = zip(contract.service_levels, contract.service_levels_ar, strict=True)
+    yield tag(
+        "ul",
+        *(
+            tag("li", _level(voice, level), tag("small", voice.of(Text(level.description or "", arabic))))
+            for level, arabic in levels
+        ),
+    )
+
+
+def _freeze(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "freeze")
+    yield tag("p", badge(voice, contract.freeze, words.FREEZE[contract.freeze]))
+    yield tag("p", voice.of(words.FREEZE_AT_LENGTH[contract.freeze]))
+
+
+def _fields(voice: Voice, library: Library, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "fields")
+    yield tag(
+        "p",
+        voice(
+            "This is the canonical record, as its recipient gets it. Agencies send their own; what becomes of that is "
+            "under bindings.",
+            "هذا هو السجل القياسي كما يصل إلى مستقبله. وترسل كل جهة صيغتها الخاصة، وما تصير إليه مبيّن تحت الربط.",
+        ),
+        class_="soft",
+    )
+    head = (
+        ("Field", "الحقل"),
+        ("Meaning", "المعنى"),
+        ("Value", "القيمة"),
+        ("Class", "السرية"),
+        ("Example", "مثال"),
+    )
+    top = tag("tr", *(tag("th", voice(en, ar), scope="col") for en, ar in head))
+    body = tag("tbody", *(_field(voice, library, line) for line in field_lines(contract)))
+    yield tag("div", tag("table", tag("thead", top), body), class_="wide", tabindex="0")
+
+
+def _field(voice: Voice, library: Library, line: FieldLine) -> Html:
+    must = (
+        tag("span", voice("required", "واجب"), class_="must")
+        if line.required
+        else voice("optional", "اختياري")
+    )
+    example = _short(line.example)
+    return tag(
+        "tr",
+        tag("td", dotted(line.path), tag("div", tag("small", must))),
+        tag("td", voice.of(line.text)),
+        tag("td", _value(voice, library, line)),
+        tag("td", badge(voice, line.classification, words.CLASSES[line.classification])),
+        tag("td", code(example) if example else ""),
+        id=anchor(line.path),
+        class_=f"d{min(line.depth, 3)}",
+    )
+
+
+def anchor(path: str) -> str:
+    """Return where a field stands on its contract's page."""
+    return "field." + path.replace("[]", ".items")
+
+
+def _short(example: object) -> str:
+    """Return an example that fits a cell; those of objects are whole under examples."""
+    if isinstance(example, dict | list) or example is None:
+        return ""
+    return example if isinstance(example, str) else orjson.dumps(example).decode()
+
+
+def _value(voice: Voice, library: Library, line: FieldLine) -> Html:
+    parts: list[Html] = []
+    if line.limits and line.limits[0].en:
+        said = [
+            code(limit.en) if limit.en.startswith("^") else tag("span", voice.of(limit))
+            for limit in line.limits
+        ]
+        parts.append(between(voice("; ", "؛ "), said))
+    if line.codes:
+        listed = library.catalogue.code_lists[line.codes]
+        called = voice(listed.about.title_en, listed.about.title_ar)
+        parts.append(tag("div", tag("a", called, href=f"codes.html#{line.codes}")))
+        if len(line.values) <= _FEW:
+            named = [tag("div", code(value), " ", voice.word(listed, value)) for value in line.values]
+            parts.append(tag("small", *named))
+    elif line.values:
+        parts.append(between(" ", [code(value) for value in line.values]))
+    return joined(*parts)
+
+
+def _rules(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "rules")
+    head = (("It must hold", "ما يجب أن يتحقق"), ("Otherwise", "وإلا"), ("What that is", "ومعناه"))
+    yield rows(voice, head, [_rule(voice, rule) for rule in contract.rules])
+    found = conditions(contract)
+    if found:
+        yield tag("h3", voice("When a field is required, and when absent", "متى يجب الحقل ومتى لا يُذكر"))
+        yield tag("ul", *(_condition(voice, one) for one in found))
+
+
+def _rule(voice: Voice, rule: Rule) -> Sequence[str]:
+    meaning = CODES[rule.code]
+    told = voice(rule.says, rule.says_ar)
+    if rule.when is not None:
+        told = joined(prose(voice(f"When `{_dotted(rule.when[0])}` is `{rule.when[1]}`: ",
+                                  f"إذا كان `{_dotted(rule.when[0])}` هو `{rule.when[1]}`: ")), told)  # fmt: skip
+    return told, error_link(rule.code), voice(meaning.en, meaning.ar)
+
+
+def _dotted(pointer: str) -> str:
+    return pointer[1:].replace("/", ".")
+
+
+def _condition(voice: Voice, condition: Condition) -> Html:
+    when = voice(" and ", " و").join(voice.of(text) for text in condition.when)
+    then = voice("; ", "؛ ").join(voice.of(text) for text in condition.then)
+    said = prose(f"{voice('If', 'إذا كان')} {when}{voice(':', ':')} {then}" if when else then)
+    if not condition.comment.en:
+        return tag("li", said)
+    return tag("li", voice.of(condition.comment), tag("div", tag("small", said)) if condition.then else "")
+
+
+def error_link(name: str) -> Html:
+    """Return a code that leads to its meaning and remedy."""
+    return tag("a", code(name), href=f"errors.html#{name}")
+
+
+def _examples(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "examples")
+    valid = [one for one in contract.examples if one.why is None]
+    for number, example in enumerate(valid):
+        shown = orjson.dumps(orjson.loads(example.octets), option=orjson.OPT_INDENT_2).decode()
+        remarks = joined(*(joined(" ", error_link(name)) for name in example.codes))
+        summary = tag("summary", _stem(example), remarks)
+        opened = {"open": "open"} if number == 0 else {}
+        yield tag("details", summary, tag("pre", shown, lang="ar"), **opened)
+
+
+def _stem(example: Example) -> str:
+    return example.file.rpartition("/")[2].removesuffix(".json").replace("_", " ")
+
+
+def _bindings(voice: Voice, library: Library, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "bindings")
+    found = library.bindings_of(contract.name)
+    if not found:
+        yield tag("p", voice("No agency has a binding yet.", "لا ربط لأي جهة بعد."))
+    for binding in found:
+        yield binding_part(voice, library, binding)
+
+
+def _errors(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "errors")
+    yield tag(
+        "p",
+        voice(
+            "An answer names the code, the field in your own terms and the rule, never a value. Examples are files "
+            "beside this page.",
+            "يذكر الرد الرمز والحقل بتسمية جهتكم والقاعدة، ولا يذكر القيمة أبدًا. والأمثلة ملفات بجانب هذه الصفحة.",
+        ),
+        class_="soft",
+    )
+    broken = sorted((one for one in contract.examples if one.why), key=lambda one: (str(one.why), one.file))
+    head = (("Code", "الرمز"), ("Meaning", "المعنى"), ("What to do", "ما العمل"), ("Examples", "أمثلة"))
+    body = []
+    for why, examples in groupby(broken, key=lambda one: str(one.why)):
+        meaning = CODES[why]
+        files = [
+            tag("div", tag("a", _stem(one), href=f"../{published(one.file)}", lang="en", dir="ltr"))
+            for one in examples
+        ]
+        shown = tag("details", tag("summary", str(len(files))), *files)
+        body.append(
+            (
+                error_link(why),
+                voice(meaning.en, meaning.ar),
+                voice(meaning.remedy_en, meaning.remedy_ar),
+                shown,
+            )
+        )
+    yield rows(voice, head, body)
+
+
+def published(file: str) -> str:
+    """Return where a file of the catalogue stands in what is published: `contracts/death.v1/schema.json`."""
+    part, _, rest = file.partition("/")
+    if part == "canonical":
+        name, version, inner = rest.split("/", 2)
+        return f"contracts/{name}.{version}/{inner}"
+    if part == "agencies":
+        agency, name, version, inner = rest.split("/", 3)
+        return f"agencies/{agency}/{name}.{version}/{inner}"
+    return f"codes/{rest}"
+
+
+def _papers(voice: Voice, contract: Contract) -> Iterator[Html]:
+    yield _part(voice, "documents")
+    at = f"../{published(f'canonical/{path_of(contract.name)}/')}"
+    papers = (
+        ("schema.json", "JSON Schema 2020-12, closed: what is accepted", "JSON Schema 2020-12 مغلق: ما يُقبل"),
+        ("reader.schema.json", "the same, open: what a reader checks", "نفسه مفتوحًا: ما يتحقق منه القارئ"),
+        ("contract.odcs.yaml", "Open Data Contract Standard 3.1.0", "معيار عقود البيانات المفتوح 3.1.0"),
+        ("CHANGELOG.md", "what changed between versions", "ما تغيّر بين الإصدارات"),
+    )
+    yield tag(
+        "ul",
+        *(tag("li", tag("a", code(name), href=at + name), " ", voice(en, ar)) for name, en, ar in papers),
+    )
