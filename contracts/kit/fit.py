@@ -28,8 +28,9 @@ def problems(folder: str, files: Files, binding: Binding, codes: Mapping[str, Co
         return
     yield from _unwritten(folder, mapping, binding.contract)
     yield from _unfitting(folder, mapping, binding.contract, codes)
-    read = {_plain(path) for field in mapping.fields.values() for path in places(field)}
-    sent = set(source_fields(binding.source_schema, *binding.source_document))
+    paths = [path for field in mapping.fields.values() for path in _places(field)]
+    read = {_without_prefixes(path) if binding.format == "xml" else path for path in paths}
+    sent = set(_source_fields(binding.source_schema, *binding.source_document))
     approved = set(document.unused)
     for name in sorted(sent - read - approved):
         yield Problem(f"{folder}/binding.yaml", "unused", "kit.unused", f"{name} is sent and not read")
@@ -39,14 +40,13 @@ def problems(folder: str, files: Files, binding: Binding, codes: Mapping[str, Co
         )
 
 
-def places(field: Field_) -> list[str]:
-    """Return the places in the source that a field of a mapping comes from."""
+def _places(field: Field_) -> list[str]:
     if field.from_ is None:
         return []
     return [field.from_] if isinstance(field.from_, str) else field.from_
 
 
-def source_fields(schema: Schema | None, name: str, octets: bytes) -> Iterator[str]:
+def _source_fields(schema: Schema | None, name: str, octets: bytes) -> Iterator[str]:
     """Give the fields of a record that hold a value, as a mapping writes them, without prefixes.
 
     Args:
@@ -97,8 +97,7 @@ def _owner(node: etree._Element) -> etree._Element | None:
     return next(node.iterancestors(_XSD + "complexType"), None)
 
 
-def _plain(path: str) -> str:
-    """Return a path of a mapping without XML prefixes."""
+def _without_prefixes(path: str) -> str:
     return "/".join(
         ("@" if step.startswith("@") else "") + step.removeprefix("@").rpartition(":")[2]
         for step in path.split("/")

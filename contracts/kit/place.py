@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from contracts import folder
@@ -40,7 +41,7 @@ def places(paths: Iterable[Path]) -> list[Place]:
         root = _root_of(path.absolute())
         asked.setdefault(root, []).append(path.absolute().relative_to(root).as_posix())
     if not asked:
-        return [Place(folder.SHIPPED, folder.read(folder.SHIPPED), ())]
+        return [Place(folder.SHIPPED, _shipped(), ())]
     return [_place(root, tuple(parts)) for root, parts in asked.items()]
 
 
@@ -52,6 +53,25 @@ def binding_files(root: Path, agency: str, contract: str) -> Files:
     """
     event, _, major = contract.rpartition(".")
     return _place(root.absolute(), (f"agencies/{agency}/{event}/{major}",)).files
+
+
+def contract_files(contract: str) -> Files:
+    """Return what is needed to load one shipped contract, e.g. `death.v1`, without any binding.
+
+    Raises:
+        KeyError: listing the contracts that there are, when this is not one of them.
+    """
+    event, _, major = contract.rpartition(".")
+    names = {_folder(file) for file in _shipped() if file.startswith("canonical/")}
+    if f"canonical/{event}/{major}" not in names:
+        raise KeyError(", ".join(sorted(name.removeprefix("canonical/").replace("/", ".") for name in names)))
+    return _narrowed(_shipped(), (f"canonical/{event}/{major}",))
+
+
+@cache
+def _shipped() -> Files:
+    """Return the files of the shipped catalogue, read once in a process."""
+    return folder.read(folder.SHIPPED)
 
 
 def _root_of(path: Path) -> Path:
@@ -74,11 +94,13 @@ def _place(root: Path, parts: tuple[str, ...]) -> Place:
 
 def _with_lent(root: Path) -> Files:
     """Return the files at `root`; contracts and code lists that it does not bring, the shipped catalogue lends."""
+    if root == folder.SHIPPED:
+        return _shipped()
     own = folder.read(root)
-    if root == folder.SHIPPED or all((root / part).is_dir() for part in PARTS):
+    if all((root / part).is_dir() for part in PARTS):
         return own
     brought = {_folder(file) for file in own} | ({"_codes"} if (root / "_codes").is_dir() else set())
-    shipped = folder.read(folder.SHIPPED)
+    shipped = _shipped()
     lent = (file for file in shipped if not file.startswith("agencies/") and _folder(file) not in brought)
     return {**{file: shipped[file] for file in lent}, **own}
 

@@ -28,6 +28,11 @@ def hidden(text: str) -> str:
     return _DIGIT.sub("•", text[:-_KEPT]) + text[-_KEPT:]
 
 
+def without_digits(text: str) -> str:
+    """Return `text` with every digit hidden: for what cannot be taken apart, where any number may be one."""
+    return _DIGIT.sub("•", text)
+
+
 def visible(text: str) -> str:
     """Return `text` with every invisible or control character written out, as <U+202E>."""
     return _UNSEEN.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)

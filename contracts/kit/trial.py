@@ -11,7 +11,7 @@ from contracts.binding import Binding, Conformed
 from contracts.checking import canonical_line
 from contracts.errors import Refused
 from contracts.framing import Piece
-from contracts.kit.screen import hidden, masked
+from contracts.kit.screen import hidden, masked, without_digits
 from contracts.mapping import Node
 
 _MAX_SHOWN = 400
@@ -123,9 +123,8 @@ def _blamed(binding: Binding, piece: Piece, refused: Refused, mask: Mask) -> tup
         before = ""
     if not before:
         written = piece.octets.decode("utf-8" if binding.format == "xml" else binding.encoding, "replace")
-        return (
-            Pair("", masked(written[:_MAX_SHOWN]) if mask is not _in_clear else written[:_MAX_SHOWN], "", ""),
-        )
+        shown = written[:_MAX_SHOWN]
+        return (Pair("", shown if mask is _in_clear else without_digits(shown), "", ""),)
     return (Pair(refused.field, mask(refused.field, before), "", ""),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import orjson
@@ -54,7 +55,9 @@ def _problem(problem: Problem, place: Place) -> dict[str, object]:
 
 def _told(problem: Problem, place: Place, language: Language) -> str:
     line = line_of(problem, place.files)
-    where = f"{problem.file}{f':{line}' if line else ''}" + (f"  {problem.where}" if problem.where else "")
+    file = place.root / problem.file
+    shown = os.path.relpath(file) if file.exists() else problem.file
+    where = f"{shown}{f':{line}' if line else ''}" + (f"  {problem.where}" if problem.where else "")
     advice = ADVICE[problem.rule]
     said = f"{advice.ar} ({problem.message})" if language == "ar" else problem.message
     return f"{where}\n  {said} [{problem.rule}]\n  → {advice.remedy(language)}\n"

@@ -18,7 +18,7 @@ from contracts.binding import Binding
 from contracts.catalogue import compile_files
 from contracts.errors import Invalid
 from contracts.kit.gates import examine
-from contracts.kit.place import Place, binding_files, places
+from contracts.kit.place import Place, binding_files, contract_files, places
 from contracts.kit.reading import MAX_BYTES
 from contracts.kit.scaffold import draft
 from contracts.kit.trial import media_type_of, trials
@@ -136,13 +136,11 @@ def try_(  # noqa: PLR0917  click's options
 @_LANGUAGE
 def new(sample: Path, agency: str, name: str, root: Path, language: Language) -> None:
     """Draft a binding from SAMPLE-FILE (CSV, JSON, NDJSON or XML), and say what could not be guessed."""
-    shipped = folder.read(folder.SHIPPED)
-    lent = {file: octets for file, octets in shipped.items() if not file.startswith("agencies/")}
+    try:
+        lent = contract_files(name)
+    except KeyError as known:
+        raise click.UsageError(f"there is no contract {name}; there are: {known.args[0]}") from None
     catalogue = compile_files(lent)
-    if name not in catalogue.contracts:
-        raise click.UsageError(
-            f"there is no contract {name}; there are: {', '.join(sorted(catalogue.contracts))}"
-        )
     with sample.open("rb") as file:
         octets = file.read(MAX_BYTES + 1)
     try:

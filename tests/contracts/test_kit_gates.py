@@ -227,6 +227,12 @@ def test_columns_count_as_sent(desk):
     assert any("POST is sent and not read" in line for line in found(desk / ROWS))
 
 
+def test_a_columns_name_is_taken_as_it_is_written(desk):
+    for file in ("columns.csv", "mapping.yaml"):
+        rewrite(desk / ROWS / file, "POST", '"d:Post/No"' if file == "mapping.yaml" else "d:Post/No")
+    assert not any("kit.unused" in line for line in found(desk / ROWS))
+
+
 def test_what_an_inner_object_requires_must_be_given(desk):
     rewrite(desk / MOH / "mapping.yaml", "  place.kind:", "  #place.kind:")
     assert any("nothing gives place.kind" in line for line in found(desk / MOH))

@@ -105,6 +105,17 @@ def test_what_cannot_be_read_is_shown_masked_and_short(tmp_path):
     assert len(done.output) < 2000
 
 
+def test_a_number_that_the_agencys_own_schema_refuses_is_hidden_whole(tmp_path):
+    record = json.loads((MOH / "samples/valid/one.json").read_text())
+    record["deceased"]["national_id"] = "2900/1014/1123" * 4
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(record))
+    done = attempt(file, "moh", "death.v1")
+    assert "record.schema.length" in done.output
+    assert "1014" not in done.output
+    assert "1123" not in done.output
+
+
 def test_a_file_cannot_command_the_terminal(tmp_path):
     record = json.loads((MOH / "samples/valid/one.json").read_text())
     record["remarks"] = "\x1b[2J\u202eabc"
