@@ -3,16 +3,21 @@
 import json
 import os
 import subprocess
-from contextlib import contextmanager, suppress
+import time
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from click.testing import CliRunner
+from services.rabbitmq import PASSWORDS, gateway_at
 
 from gateway.cli.open import open as open_command
 from gateway.demo.site import isnad, site
 from gateway.ledger import LedgerFile
+from gateway.queue.rabbitmq import RabbitMQ
+from gateway.records import Message
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
 SAMPLE = CONTRACTS / "agencies" / "moh" / "death" / "v1" / "samples" / "valid" / "one.json"
@@ -29,14 +34,17 @@ def running(tmp_path_factory):
 
 
 @contextmanager
-def opened(running, *arguments):
+def opened(running, *arguments, core=None):
     config, descriptors = running.consumer()
+    if core is not None:
+        settings = yaml.safe_load(config.read_text()) | {"core": {"queue": core}}
+        config.write_text(yaml.safe_dump(settings, allow_unicode=True))
     process = subprocess.Popen(
         isnad("open", "--config", str(config), *arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | running.admit("nea"),
+        env=os.environ | running.admit("nea") | {"ZONE_PASSWORD": PASSWORDS["gateway"]},
         pass_fds=descriptors,
     )
     for descriptor in descriptors:
@@ -50,6 +58,19 @@ def opened(running, *arguments):
             process.communicate()
 
 
+def zone_queue(running, broker):
+    """Add a broker of the authority's own zone to the settings that were written last."""
+    (running.folder / "zone.pem").write_text(broker.authority.pem)
+    return {
+        "kind": "rabbitmq",
+        "host": "localhost",
+        "port": broker.port,
+        "ca_file": "zone.pem",
+        "user": "gateway",
+        "password": "env:ZONE_PASSWORD",
+    }
+
+
 def command(running, *arguments, given=""):
     arguments = ["--config", str(running.folder / "consumer.yaml"), *arguments]
     return CliRunner().invoke(open_command, arguments, input=given)
@@ -60,7 +81,7 @@ def submit(running, *references):
     sample = json.loads(SAMPLE.read_bytes())
     body = "\n".join(json.dumps(sample | {"notification_no": one}) for one in references)
     context = running.client(running.issue("moh"))
-    with httpx.Client(verify=context, base_url=running.url, trust_env=False) as client:
+    with httpx.Client(verify=context, base_url=running.url, trust_env=False, timeout=60) as client:
         answer = client.post(
             "/v1/death.v1/records", content=body, headers={"content-type": "application/x-ndjson"}
         )
@@ -126,6 +147,26 @@ def test_what_was_flushed_is_answered_with_a_command_of_its_own(running):
     assert said.output == "1 kept, 0 not owed\n"
     assert state(running)["answers"] == {"awaited": 0, "ready": 1, "refused": 0}
     assert "no such record" in repr(command(running, "answer", given=json.dumps(STRANGER)).exception)
+
+
+def test_events_go_to_a_broker_in_the_authoritys_own_zone_and_answers_come_from_it(running, rabbitmq):
+    (record,) = submit(running, "MOH-1203-2026-000205")
+    with (
+        closing(RabbitMQ(gateway_at(rabbitmq))) as zone,
+        opened(running, "--to", "amqp", core=zone_queue(running, rabbitmq)) as process,
+    ):
+        with zone.consume(["core.events"], 10) as deliveries:
+            event = next(one for one in deliveries if one is not None)
+            assert json.loads(event.message.body)["id"] == record
+            assert json.loads(event.message.body)["data"]["person"]["name"]["full"].startswith("محمد")
+            answered = json.dumps({"id": record, "outcome": "APPLIED"}).encode()
+            zone.publish([Message("answer-1", "core.answers", answered)])
+            event.ack()
+        deadline = time.monotonic() + 30
+        while "answers.receipted" not in process.stderr.readline().decode():
+            assert time.monotonic() < deadline, "the answer never reached the gateway"
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_a_stopped_lane_is_shown_and_cleared_with_a_reason(running):
