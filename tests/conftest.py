@@ -1,11 +1,19 @@
 """Services that tests of every room may ask for."""
 
-import os
-from pathlib import Path
+import io
+import sys
 
 from gateway import observe
 
 pytest_plugins = ["services.openbao", "services.rabbitmq"]
 
+
+class _Stdout(io.TextIOBase):
+    """Writes to the standard output of the moment: each test has one of its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+
 # As every process does first. Without it structlog prints each error with all local variables, catalogues included.
-observe.configure("tests", stream=Path(os.devnull).open("w"))  # noqa: SIM115  open as long as the tests run
+observe.configure("tests", stream=_Stdout())
