@@ -8,6 +8,7 @@ import orjson
 
 from contracts.binding import Binding, Sample
 from contracts.documents import Field_
+from contracts.schema_lint import resolve
 from gateway.codes import CODES
 from gateway.publication import words
 from gateway.publication.html import Html, between, code, joined, tag
@@ -52,7 +53,7 @@ def _mapping(voice: Voice, library: Library, binding: Binding) -> Iterator[Html]
     )
     key = binding.agency, binding.contract.name
     mapped = [
-        (code(target), _origin(voice, field), joined(*_steps(voice, library, field)))
+        (code(target), _origin(voice, binding, field), joined(*_steps(voice, library, field)))
         for target, field in library.mappings[key].fields.items()
     ]
     yield rows(voice, head, mapped)
@@ -62,12 +63,21 @@ def _mapping(voice: Voice, library: Library, binding: Binding) -> Iterator[Html]
         yield tag("p", voice("Not read: ", "لا يُقرأ: "), names)
 
 
-def _origin(voice: Voice, field: Field_) -> Html:
+def _origin(voice: Voice, binding: Binding, field: Field_) -> Html:
     if field.from_ is None:
         return joined(voice("always ", "دائمًا "), code(str(field.const)))
     places = [field.from_] if isinstance(field.from_, str) else field.from_
     must = tag("small", voice("required", "واجب"), class_="must") if field.required else ""
-    return joined(between(" ", [code(place) for place in places]), " ", must)
+    explained = [tag("div", tag("small", _explained(voice, binding, place))) for place in places]
+    return joined(between(" ", [code(place) for place in places]), " ", must, *explained)
+
+
+def _explained(voice: Voice, binding: Binding, place: str) -> str:
+    """Return what the agency's own schema says of a field; nothing where it is an XSD."""
+    if binding.source_schema is None:
+        return ""
+    node = resolve(binding.source_schema, "/" + place.replace(".", "/")) or {}
+    return str(node.get(voice("description", "x-description-ar"), ""))
 
 
 def _steps(voice: Voice, library: Library, field: Field_) -> Iterator[Html]:

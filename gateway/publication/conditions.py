@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,16 +12,23 @@ from gateway.publication.voice import Text
 Node: TypeAlias = "Mapping[str, object]"
 
 _NONE: Node = {}
-_NOT_EN, _NOT_AR = re.compile(r"(` is)"), re.compile(r"^(.)")
+_IS = {True: Text("{} is {}", "{} قيمته {}"), False: Text("{} is not {}", "{} قيمته غير {}")}
+_IS_ONE_OF = {
+    True: Text("{} is one of {}", "{} قيمته من {}"),
+    False: Text("{} is none of {}", "{} قيمته ليست من {}"),
+}
+_IS_THERE = {True: Text("{} is there", "{} مذكور"), False: Text("{} is not there", "{} غير مذكور")}
+_REQUIRED = Text("{} is required", "{} واجب")
+_ABSENT = Text("{} is absent", "{} لا يُذكر")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One demand. `comment` is the contract's own sentence about it, or empty."""
+    """One demand, and the contract's own sentence about it, if it has one."""
 
     when: tuple[Text, ...]
     then: tuple[Text, ...]
-    comment: Text
+    comment: Text | None
 
 
 def conditions(contract: Contract) -> list[Condition]:
@@ -48,16 +54,16 @@ def _demanded(node: Node, at: str, when: tuple[Text, ...]) -> Iterator[Condition
     """Give what one branch demands, and then the conditions inside it."""
     then = tuple(_demands(node, at))
     comment = _comment(node)
-    if then or comment.en:
+    if then or comment:
         yield Condition(when, then, comment)
     yield from _walk(node, at, when)
 
 
 def _demands(node: Node, at: str) -> Iterator[Text]:
     for name in _names(node):
-        yield _said("{} is required", "{} واجب", f"{at}{name}")
+        yield _said(_REQUIRED, f"{at}{name}")
     for name in _names(_node(node.get("not", _NONE))):
-        yield _said("{} is absent", "لا يُذكر {}", f"{at}{name}")
+        yield _said(_ABSENT, f"{at}{name}")
     choices = [" + ".join(f"`{at}{name}`" for name in _names(part)) for part in _parts(node, "anyOf")]
     if all(choices) and choices:
         yield Text(f"one of these is there: {'; '.join(choices)}", f"يُذكر أحد ما يلي: {'؛ '.join(choices)}")
@@ -66,43 +72,48 @@ def _demands(node: Node, at: str) -> Iterator[Text]:
         yield from _demands(inner, f"{at}{name}.")
 
 
-def _tests(node: Node, at: str) -> Iterator[Text]:
-    """Give what an `if` asks: values of fields, or that they are there."""
+def _tests(node: Node, at: str, *, holds: bool = True) -> Iterator[Text]:
+    """Give what an `if` asks, or its contrary: values of fields, or that they are there."""
     asked = set(_members(node))
     for name in _names(node):
         if name not in asked:
-            yield _said("{} is there", "{} مذكور", f"{at}{name}")
+            yield _said(_IS_THERE[holds], f"{at}{name}")
     for name, inner in _members(node).items():
-        yield from _tests_of(inner, f"{at}{name}")
-        yield from _tests(inner, f"{at}{name}.")
+        yield from _tests_of(inner, f"{at}{name}", holds=holds)
+        yield from _tests(inner, f"{at}{name}.", holds=holds)
 
 
-def _tests_of(node: Node, path: str) -> Iterator[Text]:
+def _tests_of(node: Node, path: str, *, holds: bool = True) -> Iterator[Text]:
     if "const" in node:
-        yield _said("{} is {}", "{} = {}", path, str(node["const"]))
+        yield _said(_IS[holds], path, str(node["const"]))
     values = node.get("enum")
     if isinstance(values, list):
-        yield _said("{} is one of {}", "{} من بين {}", path, *map(str, values))
+        yield _said(_IS_ONE_OF[holds], path, *map(str, values))
 
 
 def _otherwise(asked: Node, at: str) -> Iterator[Text]:
     """Give the contrary of what an `if` asks."""
-    holds = tuple(_tests(asked, at))
-    if len(holds) == 1:
-        (only,) = holds
-        yield Text(_NOT_EN.sub(r"\1 not", only.en, count=1), _NOT_AR.sub(r"ليس \1", only.ar, count=1))
-    elif holds:
-        yield Text(f"not ({' and '.join(t.en for t in holds)})", f"ليس ({' مع '.join(t.ar for t in holds)})")
+    asks = tuple(_tests(asked, at))
+    if len(asks) == 1:
+        yield from _tests(asked, at, holds=False)
+    elif asks:
+        yield Text(
+            f"not ({' and '.join(one.en for one in asks)})", f"ليس ({' مع '.join(one.ar for one in asks)})"
+        )
 
 
-def _said(en: str, ar: str, path: str, *values: str) -> Text:
+def _said(template: Text, path: str, *values: str) -> Text:
     """Fill in a path and values, each between backticks, which a page turns into code."""
     quoted = [f"`{value}`" for value in values]
-    return Text(en.format(f"`{path}`", ", ".join(quoted)), ar.format(f"`{path}`", "، ".join(quoted)))
+    return Text(
+        template.en.format(f"`{path}`", ", ".join(quoted)), template.ar.format(f"`{path}`", "، ".join(quoted))
+    )
 
 
-def _comment(node: Node) -> Text:
-    return Text(str(node.get("$comment", "")), str(node.get("x-comment-ar", "")))
+def _comment(node: Node) -> Text | None:
+    if "$comment" not in node:
+        return None
+    return Text(str(node["$comment"]), str(node.get("x-comment-ar", "")))
 
 
 def _node(value: object) -> Node:

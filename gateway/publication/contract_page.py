@@ -9,7 +9,7 @@ from itertools import groupby
 import orjson
 
 from contracts.contract import Contract, Example
-from contracts.documents import LegalBasis, Rule, ServiceLevel
+from contracts.documents import RULE_KINDS, LegalBasis, Rule, ServiceLevel
 from gateway.codes import CODES
 from gateway.publication import words
 from gateway.publication.binding_part import binding_part
@@ -208,9 +208,9 @@ def _field(voice: Voice, library: Library, line: FieldLine) -> Html:
         "tr",
         tag("td", dotted(line.path), tag("div", tag("small", must))),
         tag("td", voice.of(line.text)),
-        tag("td", _value(voice, library, line)),
+        tag("td", _value(voice, library, line), class_="long"),
         tag("td", badge(voice, line.classification, words.CLASSES[line.classification])),
-        tag("td", code(example) if example else ""),
+        tag("td", code(example) if example else "", class_="long"),
         id=anchor(line.path),
         class_=f"d{min(line.depth, 3)}",
     )
@@ -250,12 +250,18 @@ def _value(voice: Voice, library: Library, line: FieldLine) -> Html:
 
 def _rules(voice: Voice, contract: Contract) -> Iterator[Html]:
     yield _part(voice, "rules")
-    head = (("It must hold", "ما يجب أن يتحقق"), ("Otherwise", "وإلا"), ("What that is", "ومعناه"))
+    head = (
+        ("Fields", "الحقول"),
+        ("It must hold", "ما يجب أن يتحقق"),
+        ("Otherwise", "وإلا"),
+        ("What that is", "ومعناه"),
+    )
     yield rows(voice, head, [_rule(voice, rule) for rule in contract.rules])
     found = conditions(contract)
     if found:
         yield tag("h3", voice("When a field is required, and when absent", "متى يجب الحقل ومتى لا يُذكر"))
-        yield tag("ul", *(_condition(voice, one) for one in found))
+        groups = groupby(found, key=lambda one: one.comment or one)
+        yield tag("ul", *(_condition(voice, list(group)) for _, group in groups))
 
 
 def _rule(voice: Voice, rule: Rule) -> Sequence[str]:
@@ -264,20 +270,37 @@ def _rule(voice: Voice, rule: Rule) -> Sequence[str]:
     if rule.when is not None:
         told = joined(prose(voice(f"When `{_dotted(rule.when[0])}` is `{rule.when[1]}`: ",
                                   f"إذا كان `{_dotted(rule.when[0])}` هو `{rule.when[1]}`: ")), told)  # fmt: skip
-    return told, error_link(rule.code), voice(meaning.en, meaning.ar)
+    fields = between(" ", [code(_dotted(pointer)) for pointer in _pointers(rule)])
+    return fields, told, error_link(rule.code), voice(meaning.en, meaning.ar)
+
+
+def _pointers(rule: Rule) -> list[str]:
+    """Return the fields that a rule is about."""
+    pending: list[object] = [getattr(rule, kind) for kind in RULE_KINDS]
+    found = []
+    for part in pending:  # grows while it is walked
+        if isinstance(part, list | tuple):
+            pending += part
+        elif isinstance(part, str) and part.startswith("/"):
+            found.append(part)
+    return list(dict.fromkeys(found))
 
 
 def _dotted(pointer: str) -> str:
     return pointer[1:].replace("/", ".")
 
 
-def _condition(voice: Voice, condition: Condition) -> Html:
+def _condition(voice: Voice, group: Sequence[Condition]) -> Html:
+    """Return conditions that the contract comments on with one sentence, or one without."""
+    said = [tag("div", prose(_sentence(voice, one))) for one in group if one.then]
+    comment = group[0].comment
+    return tag("li", voice.of(comment), tag("small", *said)) if comment else tag("li", *said)
+
+
+def _sentence(voice: Voice, condition: Condition) -> str:
     when = voice(" and ", " و").join(voice.of(text) for text in condition.when)
     then = voice("; ", "؛ ").join(voice.of(text) for text in condition.then)
-    said = prose(f"{voice('If', 'إذا كان')} {when}{voice(':', ':')} {then}" if when else then)
-    if not condition.comment.en:
-        return tag("li", said)
-    return tag("li", voice.of(condition.comment), tag("div", tag("small", said)) if condition.then else "")
+    return f"{voice('If', 'إذا كان')} {when}: {then}" if when else then
 
 
 def error_link(name: str) -> Html:
@@ -291,7 +314,7 @@ def _examples(voice: Voice, contract: Contract) -> Iterator[Html]:
     for number, example in enumerate(valid):
         shown = orjson.dumps(orjson.loads(example.octets), option=orjson.OPT_INDENT_2).decode()
         remarks = joined(*(joined(" ", error_link(name)) for name in example.codes))
-        summary = tag("summary", _stem(example), remarks)
+        summary = tag("summary", code(_stem(example)), remarks)
         opened = {"open": "open"} if number == 0 else {}
         yield tag("details", summary, tag("pre", shown, lang="ar"), **opened)
 

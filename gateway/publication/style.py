@@ -1,9 +1,11 @@
 """How the pages look and the one script there is, which filters the index; both stand inside each page."""
 
 STYLE = """
+@font-face{font-family:Letters;src:local("Noto Sans Arabic"),local("Segoe UI"),local("Tahoma");
+unicode-range:U+0600-06FF,U+0750-077F,U+FB50-FDFF,U+FE70-FEFF}
 :root{--ink:#1c2321;--soft:#5b6661;--line:#d9ddd6;--paper:#fff;--tint:#f4f5f0;--green:#0b5d4b;--gold:#a57c1b;
 --red:#9b2c20;--sans:"Noto Sans Arabic","Segoe UI","Dubai","Tahoma","Noto Sans",system-ui,sans-serif;
---mono:"Noto Sans Mono","Cascadia Mono",Consolas,Menlo,"Noto Sans Arabic","DejaVu Sans Mono",monospace}
+--mono:Letters,"Noto Sans Mono","Cascadia Mono",Consolas,Menlo,"DejaVu Sans Mono",monospace}
 *{box-sizing:border-box}html{scroll-padding-top:4.2rem}
 body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.65 var(--sans)}
 [lang=ar]{line-height:1.85}
@@ -24,13 +26,15 @@ border-top:3px solid var(--green)}h3{font-size:1.08rem;margin:1.8rem 0 .4rem}
 .lead{font-size:1.12rem;color:var(--soft);max-width:56rem}p,ul,ol{max-width:62rem}
 .eyebrow{color:var(--gold);font-weight:600;margin:0}
 code,pre{font:.86em/1.6 var(--mono);direction:ltr;unicode-bidi:isolate}
-code{background:var(--tint);border-radius:.2rem;padding:.05rem .28rem;overflow-wrap:anywhere}
+code{background:var(--tint);border-radius:.2rem;padding:.05rem .28rem;overflow-wrap:break-word}
+h2 code{font-size:.62em;font-weight:400}td.long code{overflow-wrap:anywhere}
+[dir=rtl] td div[dir=ltr]{text-align:right}
 pre{background:var(--tint);border:1px solid var(--line);border-radius:.4rem;padding:.8rem 1rem;overflow:auto;
 text-align:left;max-height:34rem}pre.rows{white-space:pre}
 .wide{overflow-x:auto;margin:.6rem 0 1.2rem}table{border-collapse:collapse;width:100%;font-size:.94rem}
 th,td{padding:.42rem .6rem;text-align:start;vertical-align:top;border-bottom:1px solid var(--line)}
 th{background:var(--tint);white-space:nowrap;color:var(--soft);font-weight:600}tr:target{background:#fbf3d8}
-td:first-child code{overflow-wrap:normal}td p{margin:0}td small,.soft{color:var(--soft)}td.num{white-space:nowrap}
+td p{margin:0}td small,.soft{color:var(--soft)}td.num{white-space:nowrap}
 .d1>td:first-child{padding-inline-start:1.7rem}.d2>td:first-child{padding-inline-start:2.8rem}
 .d3>td:first-child{padding-inline-start:3.9rem}
 dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(12rem,1fr));gap:1rem;margin:1.4rem 0}
@@ -44,7 +48,7 @@ white-space:nowrap}.pass,.internal{color:var(--green)}.hold,.confidential{color:
 details{border:1px solid var(--line);border-radius:.4rem;margin:.5rem 0;padding:0 1rem}
 details[open]{padding-bottom:.8rem}summary{cursor:pointer;padding:.5rem 0;font-weight:600}
 nav.here{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;border-block:1px solid var(--line);padding:.5rem 0}
-.toc{columns:16rem;padding-inline-start:1.2rem}.cards{display:grid;gap:1rem;padding:0;list-style:none;max-width:none;
+.toc{columns:18rem;column-gap:3rem;padding-inline-start:1.2rem}.cards{display:grid;gap:1rem;padding:0;list-style:none;max-width:none;
 grid-template-columns:repeat(auto-fill,minmax(20rem,1fr))}
 .cards>li{border:1px solid var(--line);border-radius:.5rem;padding:.9rem 1.1rem;display:flex;
 flex-direction:column;gap:.35rem}

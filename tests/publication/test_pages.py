@@ -169,7 +169,7 @@ def test_every_condition_of_a_contract_is_told_in_both_languages(library):
 
 def test_a_condition_is_told_with_its_contrary(library):
     told = conditions(library.catalogue.contract("death.v1"))
-    when = Text("`op` is not `assert`", "ليس `op` = `assert`")
+    when = Text("`op` is not `assert`", "`op` قيمته غير `assert`")
     then = Text("`prior_ref` is required", "`prior_ref` واجب")
     assert ((when,), (then,)) in [(condition.when, condition.then) for condition in told]
 
