@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from datetime import date, datetime
@@ -83,6 +84,7 @@ def synth(  # noqa: PLR0917  click passes options by name
         Flow(catalogue, population, agency, name, months=months, intensity=intensity)
         for agency, name in chosen
     ]
+    gc.freeze()  # the catalogue stays; without this the collector would walk through it again and again
     with _progress() as progress:
         for flow in flows:
             _write(flow, out, shard, progress)

@@ -5,44 +5,59 @@ Not `random`: its sequences are not promised to stay the same from one Python to
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Generic, TypeVar
 
 Thing = TypeVar("Thing")
 
-_BLOCK_BYTES = 64  # the longest digest of BLAKE2b (RFC 7693 §2.1)
 _DRAW_BITS = 32
-_DRAW = (1 << _DRAW_BITS) - 1
-_DRAWS = _BLOCK_BYTES * 8 // _DRAW_BITS
+_DRAWS = struct.Struct(">16I")  # the longest digest of BLAKE2b, 64 bytes (RFC 7693 §2.1)
 MILLION = 1_000_000
+
+
+class Key:
+    """A seed, hashed in once: what is drawn for a label begins with a copy of that."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, seed: str) -> None:
+        key = blake2b(seed.encode(), digest_size=32, person=b"isnad-synth/v1").digest()
+        self._hash = blake2b(key=key)
+
+    def digest(self, label: bytes) -> bytes:
+        """Return the 64 bytes of a label."""
+        hashed = self._hash.copy()
+        hashed.update(label)
+        return hashed.digest()
+
+    def number(self, label: str) -> int:
+        """Return 64 bits for a label: what needs one number needs no stream."""
+        return int.from_bytes(self.digest(label.encode())[:8])
 
 
 class Chance:
     """A stream of draws, 32 bits each; one hash gives sixteen of them."""
 
-    __slots__ = ("_bits", "_counter", "_key", "_label", "_left")
+    __slots__ = ("_counter", "_draws", "_key", "_label")
 
-    def __init__(self, key: bytes, label: str) -> None:
+    def __init__(self, key: Key, label: str) -> None:
         self._key = key
         self._label = label
         self._counter = 0
-        self._left = 0
-        self._bits = 0
+        self._draws: Iterator[int] = iter(())
 
     def draw(self) -> int:
         """Return the next number of 0 to 2**32 - 1."""
-        if not self._left:
-            text = f"{self._label}/{self._counter}".encode()
-            self._bits = int.from_bytes(blake2b(text, key=self._key, digest_size=_BLOCK_BYTES).digest())
-            self._counter += 1
-            self._left = _DRAWS
-        self._left -= 1
-        found = self._bits & _DRAW
-        self._bits >>= _DRAW_BITS
-        return found
+        for drawn in self._draws:
+            return drawn
+        label = f"{self._label}/{self._counter}".encode()
+        self._counter += 1
+        self._draws = iter(_DRAWS.unpack(self._key.digest(label)))
+        return next(self._draws)
 
     def below(self, limit: int) -> int:
         """Return a number of 0 to `limit` - 1, for a `limit` up to 2**31; the bias is under limit / 2**32."""
@@ -70,13 +85,3 @@ class Weighted(Generic[Thing]):
     def at(self, draw: int) -> Thing:
         """Return the thing that a number of 0 to 2**32 - 1 stands for."""
         return self._things[bisect_right(self._ends, draw * self._total >> _DRAW_BITS)]
-
-
-def key_of(seed: str) -> bytes:
-    """Return the 32-byte key of a seed, whatever text it is."""
-    return blake2b(seed.encode(), digest_size=32, person=b"isnad-synth/v1").digest()
-
-
-def small_hash(key: bytes, label: str) -> int:
-    """Return 64 bits for a label: what needs one number needs no stream."""
-    return int.from_bytes(blake2b(label.encode(), key=key, digest_size=8).digest())

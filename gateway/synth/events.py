@@ -6,10 +6,10 @@ references and operations to `noise`, which also repeats, corrects and spoils.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from contracts.rules import anniversary
 from crypto.seal import record_id
@@ -43,9 +43,11 @@ class Span:
         return self.months * DAYS_A_YEAR // 12
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """One person at the time of an event: `occurred` and `reported` are ISO dates."""
+class Scene(NamedTuple):
+    """One person at the time of an event: `occurred` and `reported` are ISO dates.
+
+    A named tuple because it is made for every event, several times faster than a frozen dataclass.
+    """
 
     population: Population
     voice: Voice
@@ -308,7 +310,7 @@ def _service(scene: Scene) -> Iterator[Record]:
     }
     if scene.voice.writes("subject_token") and scene.chance.happens(100_000):
         nid = str(told.pop("person.nid"))
-        told["subject_token"] = hmac.digest(scene.population.key, nid.encode(), "sha256").hex()
+        told["subject_token"] = scene.population.key.digest(nid.encode())[:32].hex()
     yield told
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -43,15 +43,14 @@ class Shard:
     of: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One record as it stands in a file. `record` is what it becomes, without what its agency does not say."""
+class Made(NamedTuple):
+    """One record as it stands in a file; `record` is what it was meant to say."""
 
     octets: bytes
     ref: str
     op: str
     answer: Answer
-    record: Record = field(repr=False)
+    record: Record
 
 
 class Flow:
@@ -75,7 +74,7 @@ class Flow:
         self.writer: Writer = writer(self.voice)
         self._noise = Noise(self.voice, self.writer, rates)
         self._rate = min(self.kind.per_million * intensity * self._months, MILLION)
-        self._tag = population.key.hex()[:4]
+        self._tag = f"{population.key.number('tag') & 0xFFFF:04x}"
 
     @property
     def _months(self) -> int:

@@ -7,15 +7,15 @@ that day is the serial of the national ID. So no counter has to be shared, and e
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from datetime import date, timedelta
-from hashlib import blake2b
 from math import gcd
 from typing import NamedTuple
 
 from contracts.nid import SYNTHETIC_OFFSET, check_digit
 from gateway.synth import demography, names
-from gateway.synth.chance import MILLION, key_of, small_hash
+from gateway.synth.chance import MILLION, Key
 
 MAX_PERSONS = 100_000_000
 _DAYS_A_YEAR = 365
@@ -28,9 +28,8 @@ _SPREAD = 37
 _OLD = 2000  # born before: century digit 2
 _FATHERS_AGE, _MOTHERS_AGE, _AGES = 20, 18, 21
 _YEAR = 100  # the year in a group's code: 195201 is those born in Cairo in 1952
-_DRAWS_BYTES = 20
+_DRAWS = struct.Struct(">IQQ")
 _LOW = 0xFFFFFFFF
-_LONG = 0xFFFFFFFFFFFFFFFF
 
 
 class Person(NamedTuple):
@@ -74,11 +73,11 @@ class Population:
         """
         if not 0 < persons <= MAX_PERSONS:
             raise ValueError(f"a population has 1 to {MAX_PERSONS} persons")
-        self.key = key_of(seed)
+        self.key = Key(seed)
         self.persons = persons
         self.until = until
         self._groups, self._starts = _divide(persons, until)
-        self._by_code = {group.code: group for group in self._groups}
+        self._parents = {group.code: group for group in self._groups if group.size >= _MEMBERS}
         self._stride, self._shift = _permutation(self.key, persons)
 
     def person(self, number: int) -> Person:
@@ -103,7 +102,7 @@ class Population:
     def dies(self, number: int, months: int) -> int | None:
         """Return how many days before `until` a person dies, in a window of `months`, or None."""
         group, _ = self._member(number)
-        drawn = small_hash(self.key, f"death {number}")
+        drawn = self.key.number(f"death {number}")
         if (drawn & _LOW) * MILLION >> 32 >= group.deaths_per_million * months // 12:
             return None
         return (drawn >> 32) * (months * _DAYS_A_YEAR // 12) >> 32
@@ -115,19 +114,19 @@ class Population:
 
     def _draws(self, group: _Group, member: int) -> tuple[int, int, int]:
         """Return what one hash says of a member: 32 bits for the name, 64 for the father, 64 for the mother."""
-        label = (group.code << 32 | member).to_bytes(8)
-        drawn = int.from_bytes(blake2b(label, key=self.key, digest_size=_DRAWS_BYTES).digest())
-        return drawn & _LOW, drawn >> 32 & _LONG, drawn >> 96
+        name, father, mother = _DRAWS.unpack_from(self.key.digest((group.code << 32 | member).to_bytes(8)))
+        return name, father, mother
 
     def _relative(
         self, group: _Group, drawn: int, at_least: int, *, man: bool, coptic: bool
     ) -> tuple[_Group, int]:
         """Return a parent's place in the population; parents may be older than anybody alive."""
         code = group.code - (at_least + (drawn & 0xFFFF) % _AGES) * _YEAR
-        older = self._by_code.get(code)
-        if older is None or older.size < _MEMBERS:
-            # Nobody of that year is alive, or too few: an ancestor.
+        older = self._parents.get(code)
+        if older is None:
+            # Nobody of that year is alive, or too few: an ancestor. There are some thousand such groups at the most.
             older = _Group(code, 0, group.gov, MILLION, _DAYS_A_YEAR, group.copts, 0, 0)
+            self._parents[code] = older
         twenty = (drawn >> 16 & _LOW) * (older.size // _MEMBERS) >> 32
         first, last = (0, group.copts) if coptic else (group.copts, _MEMBERS)
         place = first + (drawn >> 48) % ((last - first) // 2) * 2 + man
@@ -179,12 +178,12 @@ def _coming_of_age(until: date) -> date:
         return date(until.year - demography.ADULT, 2, 28)
 
 
-def _permutation(key: bytes, persons: int) -> tuple[int, int]:
+def _permutation(key: Key, persons: int) -> tuple[int, int]:
     """Return stride and shift that mix the groups: number · stride + shift meets everybody once."""
-    stride = small_hash(key, "stride") % persons | 1
+    stride = key.number("stride") % persons | 1
     while gcd(stride, persons) != 1:
         stride += 2
-    return stride, small_hash(key, "shift") % persons
+    return stride, key.number("shift") % persons
 
 
 def _place(group: _Group, member: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date
 from itertools import islice
 
@@ -33,6 +34,7 @@ def run() -> list[Figure]:
         ),
         ("NDJSON deaths of a month", Flow(catalogue, population, "moh", "death.v1")),
     ]
+    gc.freeze()  # as the command does
     return [*(_figure(name, flow) for name, flow in flows[:3]), _deaths(*flows[3])]
 
 

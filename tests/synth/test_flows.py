@@ -92,11 +92,11 @@ def test_every_record_gets_its_answer_and_says_what_was_meant(agency, contract):
 
 
 def test_five_thousand_records_of_a_usual_year_get_their_answers():
-    a_flow, seen, count = flow("cso", "voter-snapshot.v1", 5_000), {}, 0
+    a_flow, seen, count = flow("cso", "voter-snapshot.v1", 5_200), {}, 0
     for one, (result, code, remarks, _) in outcomes(a_flow, 0, seen):
         assert (result, code, remarks) == (one.answer.outcome, one.answer.code, one.answer.remarks)
         count += 1
-    assert count > 5_000
+    assert count >= 5_000
 
 
 def test_everything_that_can_be_done_to_a_record_is_done_to_some():

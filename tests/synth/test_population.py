@@ -57,7 +57,7 @@ def test_the_same_seed_is_the_same_people_for_ever():
     assert people != everybody(Population("another", 500, UNTIL))
 
 
-EXPECTED = "451471e55832a1a9c55b1a1265efe981da865e31d55205710390c1ed112c3e8f"
+EXPECTED = "0f59655a2b859931ce1f612627d8eb21bb242c1aefb267eeebd75859c869932b"
 
 
 def test_they_live_and_die_as_people_do():
