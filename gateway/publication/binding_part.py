@@ -11,7 +11,7 @@ from contracts.documents import Field_
 from contracts.schema_lint import resolve
 from gateway.codes import CODES
 from gateway.publication import words
-from gateway.publication.html import Html, between, code, joined, tag
+from gateway.publication.html import Html, between, code, joined, tag, value
 from gateway.publication.source import Library
 from gateway.publication.voice import Text, Voice, rows
 
@@ -65,7 +65,7 @@ def _mapping(voice: Voice, library: Library, binding: Binding) -> Iterator[Html]
 
 def _origin(voice: Voice, binding: Binding, field: Field_) -> Html:
     if field.from_ is None:
-        return joined(voice("always ", "دائمًا "), code(str(field.const)))
+        return joined(voice("always ", "دائمًا "), code(value(field.const)))
     places = [field.from_] if isinstance(field.from_, str) else field.from_
     must = tag("small", voice("required", "واجب"), class_="must") if field.required else ""
     explained = [tag("div", tag("small", _explained(voice, binding, place))) for place in places]
@@ -93,7 +93,7 @@ def _steps(voice: Voice, library: Library, field: Field_) -> Iterator[Html]:
         yield tag("div", voice("code list: ", "قائمة: "), link, by)
     elif field.lookup is not None:
         for word, meant in field.lookup.items():
-            yield tag("div", code(word), " → ", code(str(meant)), dir="ltr")
+            yield tag("div", code(word), " → ", code(value(meant)), dir="ltr")
     if field.lookup is not None and field.on_unknown == "review":
         yield tag("div", voice("an unknown word goes to an officer", "الكلمة غير المعروفة تُحال إلى ضابط"))
 

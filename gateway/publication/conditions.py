@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from contracts.contract import Contract
+from gateway.publication.html import value
 from gateway.publication.voice import Text
 
 Node: TypeAlias = "Mapping[str, object]"
@@ -85,10 +86,10 @@ def _tests(node: Node, at: str, *, holds: bool = True) -> Iterator[Text]:
 
 def _tests_of(node: Node, path: str, *, holds: bool = True) -> Iterator[Text]:
     if "const" in node:
-        yield _said(_IS[holds], path, str(node["const"]))
+        yield _said(_IS[holds], path, value(node["const"]))
     values = node.get("enum")
     if isinstance(values, list):
-        yield _said(_IS_ONE_OF[holds], path, *map(str, values))
+        yield _said(_IS_ONE_OF[holds], path, *map(value, values))
 
 
 def _otherwise(asked: Node, at: str) -> Iterator[Text]:
@@ -116,8 +117,8 @@ def _comment(node: Node) -> Text | None:
     return Text(str(node["$comment"]), str(node.get("x-comment-ar", "")))
 
 
-def _node(value: object) -> Node:
-    return value if isinstance(value, dict) else _NONE
+def _node(found: object) -> Node:
+    return found if isinstance(found, dict) else _NONE
 
 
 def _parts(node: Node, keyword: str) -> list[Node]:

@@ -16,7 +16,7 @@ from gateway.publication.binding_part import binding_part
 from gateway.publication.conditions import Condition, conditions
 from gateway.publication.fields import FieldLine, field_lines
 from gateway.publication.frame import page
-from gateway.publication.html import Html, between, code, dotted, joined, tag
+from gateway.publication.html import Html, between, code, dotted, joined, tag, value
 from gateway.publication.source import Library, path_of
 from gateway.publication.voice import Text, Voice, rows
 
@@ -223,9 +223,7 @@ def anchor(path: str) -> str:
 
 def _short(example: object) -> str:
     """Return an example that fits a cell; those of objects are whole under examples."""
-    if isinstance(example, dict | list) or example is None:
-        return ""
-    return example if isinstance(example, str) else orjson.dumps(example).decode()
+    return "" if isinstance(example, dict | list) or example is None else value(example)
 
 
 def _value(voice: Voice, library: Library, line: FieldLine) -> Html:
@@ -241,10 +239,10 @@ def _value(voice: Voice, library: Library, line: FieldLine) -> Html:
         called = voice(listed.about.title_en, listed.about.title_ar)
         parts.append(tag("div", tag("a", called, href=f"codes.html#{line.codes}")))
         if len(line.values) <= _FEW:
-            named = [tag("div", code(value), " ", voice.word(listed, value)) for value in line.values]
+            named = [tag("div", code(one), " ", voice.word(listed, one)) for one in line.values]
             parts.append(tag("small", *named))
     elif line.values:
-        parts.append(between(" ", [code(value) for value in line.values]))
+        parts.append(between(" ", [code(one) for one in line.values]))
     return joined(*parts)
 
 
@@ -268,8 +266,10 @@ def _rule(voice: Voice, rule: Rule) -> Sequence[str]:
     meaning = CODES[rule.code]
     told = voice(rule.says, rule.says_ar)
     if rule.when is not None:
-        told = joined(prose(voice(f"When `{_dotted(rule.when[0])}` is `{rule.when[1]}`: ",
-                                  f"إذا كان `{_dotted(rule.when[0])}` هو `{rule.when[1]}`: ")), told)  # fmt: skip
+        field, asked = _dotted(rule.when[0]), value(rule.when[1])
+        told = joined(
+            prose(voice(f"If `{field}` is `{asked}`: ", f"إذا كان `{field}` قيمته `{asked}`: ")), told
+        )
     fields = between(" ", [code(_dotted(pointer)) for pointer in _pointers(rule)])
     return fields, told, error_link(rule.code), voice(meaning.en, meaning.ar)
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from contracts.contract import Contract
 from contracts.schemas import Schema
+from gateway.publication.html import value
 from gateway.publication.voice import Text
 
 Node: TypeAlias = "Mapping[str, object]"
@@ -60,7 +61,7 @@ def _field(schema: Schema, written: Node, path: str, depth: int, *, required: bo
         text=Text(_text(node, "description"), _text(node, "x-description-ar")),
         classification=_text(node, "x-classification"),
         limits=tuple(_limits(node)),
-        values=tuple(map(str, values)) if isinstance(values, list) else (),
+        values=tuple(map(value, values)) if isinstance(values, list) else (),
         codes=_text(node, "x-codes"),
         example=examples[0] if isinstance(examples, list) and examples else None,
     )

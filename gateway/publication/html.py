@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from html import escape
 
@@ -43,3 +44,8 @@ def dotted(path: str) -> Html:
     """Return a path that may be broken after its dots."""
     *outer, last = path.split(".")
     return tag("code", between(tag("wbr"), [*(f"{name}." for name in outer), last]), dir="ltr")
+
+
+def value(written: object) -> str:
+    """Return a JSON value as a record would have it; a text without its quotation marks."""
+    return written if isinstance(written, str) else json.dumps(written, ensure_ascii=False)

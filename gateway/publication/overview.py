@@ -131,8 +131,8 @@ def _entries(voice: Voice, library: Library) -> Iterator[Html]:
         at = f"{contract.name}.html"
         yield _entry(at, code(contract.name), voice(contract.title_en, contract.title_ar))
         for line in field_lines(contract):
-            said = voice(line.text.en, line.text.ar)
-            yield _entry(f"{at}#{anchor(line.path)}", code(line.path), f"{said} ({contract.name})")
+            said = joined(voice(line.text.en, line.text.ar), " ", tag("bdi", f"({contract.name})"))
+            yield _entry(f"{at}#{anchor(line.path)}", code(line.path), said)
     for name, listed in sorted(library.catalogue.code_lists.items()):
         yield _entry(f"codes.html#{name}", code(name), voice(listed.about.title_en, listed.about.title_ar))
     for name, meaning in CODES.items():

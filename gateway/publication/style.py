@@ -1,7 +1,8 @@
 """How the pages look and the one script there is, which filters the index; both stand inside each page."""
 
 STYLE = """
-@font-face{font-family:Letters;src:local("Noto Sans Arabic"),local("Segoe UI"),local("Tahoma");
+@font-face{font-family:Letters;src:local("Noto Sans Arabic"),local("Noto Sans Arabic Regular"),
+local("NotoSansArabic-Regular"),local("Segoe UI"),local("Tahoma");
 unicode-range:U+0600-06FF,U+0750-077F,U+FB50-FDFF,U+FE70-FEFF}
 :root{--ink:#1c2321;--soft:#5b6661;--line:#d9ddd6;--paper:#fff;--tint:#f4f5f0;--green:#0b5d4b;--gold:#a57c1b;
 --red:#9b2c20;--sans:"Noto Sans Arabic","Segoe UI","Dubai","Tahoma","Noto Sans",system-ui,sans-serif;
@@ -57,7 +58,7 @@ flex-direction:column;gap:.35rem}
 border-radius:.4rem;margin:.4rem 0}
 .index{columns:19rem;list-style:none;padding:0;max-width:none;font-size:.93rem}
 .index li{break-inside:avoid;padding:.1rem 0}
-[hidden]{display:none}
+.index bdi{white-space:nowrap}[hidden]{display:none}
 footer{border-top:1px solid var(--line);color:var(--soft);font-size:.88rem}footer>div{padding-block:1rem 2rem}
 .choose{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem;margin:2rem 0}
 .choose a{display:block;border:1px solid var(--line);border-top:4px solid var(--green);border-radius:.4rem;

@@ -174,6 +174,11 @@ def test_a_condition_is_told_with_its_contrary(library):
     assert ((when,), (then,)) in [(condition.when, condition.then) for condition in told]
 
 
+def test_a_value_is_told_as_a_record_has_it(library):
+    told = [text for one in conditions(library.catalogue.contract("deprivation.v1")) for text in one.when]
+    assert Text("`in_absentia` is `true`", "`in_absentia` قيمته `true`") in told
+
+
 def test_every_code_of_every_list_is_there(pages, library):
     for language in LANGUAGES:
         page = pages[f"{language}/codes.html"]
