@@ -196,12 +196,18 @@ _CHANGES = Weighted(
     }
 )
 
+_OF_NUMBERS = frozenset({"NID_REPLACED", "NID_MERGED"})
+
 
 def _civil_status(scene: Scene) -> Iterator[Record]:
     chance, person, told = scene.chance, scene.person, who(scene)
     kind = _CHANGES.at(chance.draw())
     told["change_kind"] = kind
-    neighbour = scene.population.person((person.number + 1) % scene.population.persons)
+    if kind in _OF_NUMBERS:
+        other = scene.population.person((person.number + 1) % scene.population.persons)
+        if other.number != person.number:  # somebody must be there whose number it could have been
+            yield told | {"nid_old": other.nid, "nid_new": person.nid}
+        return
     changes: dict[str, Record] = {
         "NAME": {"old_value": " ".join(person.parts[:3]), "new_value": " ".join(person.parts)},
         "MOTHER_NAME": {
@@ -217,8 +223,7 @@ def _civil_status(scene: Scene) -> Iterator[Record]:
             "gazette_no": f"{chance.below(52) + 1}/{scene.occurred[:4]}",
         },
     }
-    replaced: Record = {"nid_old": neighbour.nid, "nid_new": person.nid}
-    yield told | changes.get(kind, replaced)
+    yield told | changes[kind]
 
 
 def _residence(scene: Scene) -> Iterator[Record]:

@@ -133,18 +133,24 @@ class Flow:
         until, gone = self.span.until, self.population.dies(number, self.span.months)
         if self.contract == "death.v1":
             return None if gone is None else until - timedelta(days=gone)
-        if self._rate == MILLION:
+        if self.kind.per_million == MILLION:
             return None if gone is not None else until
         chance = Chance(self.population.key, f"when {self.agency} {self.contract} {number}")
-        if self.contract == "eligibility-gained.v1":
-            day = date.fromisoformat(anniversary(self.population.born(number), ADULT))
-            if 0 <= (until - day).days < self.span.days:
-                return day
-        if not chance.happens(self._rate):
-            return None
-        ago = chance.below(self.span.days)
+        ago = self._birthday(number)
+        if ago is None:
+            if not chance.happens(self._rate):
+                return None
+            ago = chance.below(self.span.days)
         # The dead do nothing any more.
         return None if gone is not None and ago <= gone else until - timedelta(days=ago)
+
+    def _birthday(self, number: int) -> int | None:
+        """Return how many days ago an eighteenth birthday was that is to be told, or None."""
+        if self.contract != "eligibility-gained.v1":
+            return None
+        day = date.fromisoformat(anniversary(self.population.born(number), ADULT))
+        ago = (self.span.until - day).days
+        return ago if 0 <= ago < self.span.days else None
 
     def _reference(self, person: int, contract: str, count: int) -> str:
         return f"{contract[:2].upper()}{self._tag}-{person:08}-{count}"

@@ -139,10 +139,18 @@ def test_the_dead_do_nothing_any_more_and_both_who_know_of_a_death_tell_the_same
 
 def test_every_eighteenth_birthday_is_told_once():
     a_flow = flow("cso", "eligibility-gained.v1", months=12, rates={})
-    born = [a_flow.population.born(number) for number in range(a_flow.population.persons)]
+    people = a_flow.population
+    born = [people.born(number) for number in range(people.persons) if people.dies(number, 12) is None]
     told = list(a_flow.made(0))
     birthdays = [one for one in told if one.record["basis"] == "AGE_18"]
     assert len(birthdays) == sum("2007-06-30" < day <= "2008-06-30" for day in born)
+
+
+@pytest.mark.parametrize(("agency", "contract"), FLOWS)
+def test_a_population_of_one_is_enough(agency, contract):
+    a_flow, seen = Flow(CATALOGUE, Population("one", 1, UNTIL), agency, contract, intensity=100_000), {}
+    for one, (result, code, remarks, _) in outcomes(a_flow, 0, seen):
+        assert (result, code, remarks) == (one.answer.outcome, one.answer.code, one.answer.remarks)
 
 
 def test_a_name_as_it_is_often_spelt():
