@@ -50,6 +50,7 @@ async def deliver(folder: Path) -> None:
     beside = Path(settings.store.path).parent
     stop = told_to_stop()
     with ExitStack() as stack:
+        certificates: list[GatewayTls] = []
         session = stack.enter_context(logged_in(settings, settings.keys.deliver))
         sources = Sources(folder, Path(settings.contracts) if settings.contracts else None, settings.profile)
         living = Living(sources, lambda _: None)  # the intake process logs what changes
@@ -60,9 +61,10 @@ async def deliver(folder: Path) -> None:
         opener = _Opener(settings, living, session, ledger)
         mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
         queue = stack.enter_context(
-            own_queue(settings, session, for_delivery(settings.queue), declares=False)
+            own_queue(settings, session, for_delivery(settings.queue), certificates, declares=False)
         )
         tls = GatewayTls(session, settings.keys.certificate_role, settings.deliver.listen.server_names)
+        certificates.append(tls)
         rest = adapters(living.current)["rest"]
         couriers = Couriers(
             queue=queue,
@@ -92,7 +94,9 @@ async def deliver(folder: Path) -> None:
         await operations.start()
 
         def housekeeping() -> None:
-            tls.renew_if_due(datetime.now(UTC))
+            """Renew what runs out, and trust the authorities that were added."""
+            for certificate in certificates:
+                certificate.renew_if_due(datetime.now(UTC))
             context.load_verify_locations(cadata=client_issuers(living.current))
 
         log.info("delivery.started", port=listener.port)

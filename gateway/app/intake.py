@@ -68,6 +68,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
     share_the_interpreter()
     stop = told_to_stop()
     with ExitStack() as stack:
+        certificates: list[GatewayTls] = []
         # Keys, and the log that they sign.
         session = stack.enter_context(logged_in(settings, settings.keys.intake))
         keys = Keys(Recipients(session), LanePseudonyms(session), LanePromises(session))
@@ -96,7 +97,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
 
         groups = Groups(promise)
         # The way on.
-        queue = stack.enter_context(own_queue(settings, session, settings.queue, declares=True))
+        queue = stack.enter_context(own_queue(settings, session, settings.queue, certificates, declares=True))
         outbox = stack.enter_context(closing(StoreOutbox(store, committer)))
         relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
         relay.start()
@@ -124,6 +125,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             health=board,
         )
         tls = GatewayTls(session, settings.keys.certificate_role, settings.serve.listen.server_names)
+        certificates.append(tls)
         context = tls.server_context(client_issuers(living.current))
         rest = adapters(living.current)["rest"]
         listener = rest.inbound(rest_config(rest, settings, settings.serve), gateway, context)
@@ -134,12 +136,14 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         await operations.start()
 
         def housekeeping() -> None:
-            """Renew what runs out, trust who was added, introduce new keys, let go what the freeze no longer holds."""
-            tls.renew_if_due(datetime.now(UTC))
+            """Renew what runs out, and trust the authorities that were added."""
+            for certificate in certificates:
+                certificate.renew_if_due(datetime.now(UTC))
             metrics.CERTIFICATE_EXPIRY.set(tls.credential.not_after.timestamp())
             context.load_verify_locations(cadata=client_issuers(living.current))
 
         def slow_housekeeping() -> None:
+            """Introduce new log keys, fetch what submissions need, let go what the freeze no longer holds."""
             _introduce_keys(store, settings, session, spool)
             rules.warm(time.time_ns() // 1_000_000)
             _release(living, committer)

@@ -41,15 +41,24 @@ def logged_in(settings: Settings, process: Process) -> Iterator[Session]:
 
 @contextmanager
 def own_queue(
-    settings: Settings, session: Session, queue: EmbeddedQueue | RabbitMQ, *, declares: bool
+    settings: Settings,
+    session: Session,
+    queue: EmbeddedQueue | RabbitMQ,
+    certificates: list[GatewayTls],
+    *,
+    declares: bool,
 ) -> Iterator[LocalQueue | RabbitMQQueue]:
-    """Open the queue for a process of the gateway; it logs in with a certificate of its own unless told otherwise."""
+    """Open the queue for a process of the gateway.
+
+    Unless told otherwise it logs in with a certificate of its own, which is put into `certificates` to be renewed.
+    """
     tls = None
     if isinstance(queue, RabbitMQ) and needs_certificate(queue):
         try:
             own = GatewayTls(session, settings.keys.certificate_role, (queue.user,))
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
+        certificates.append(own)
         tls = own.client_context(pem(queue.ca_file))
     with queue_of(queue, declares=declares, tls=tls) as opened:
         yield opened

@@ -16,6 +16,7 @@ from gateway.app.intake import serve as run
 @click.option(
     "--config",
     default="config",
+    envvar="ISNAD_CONFIG",
     show_default=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
