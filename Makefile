@@ -21,12 +21,8 @@ lock:  ## Pin the requirements again, with hashes
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --universal --python-version 3.11 --extra dev --constraint requirements/run.txt pyproject.toml requirements/build.in -o requirements/dev.txt
 
 
-services:  ## Install the servers the tests talk to (Debian packages, as root)
-	@command -v rabbitmq-server >/dev/null || test -x /usr/sbin/rabbitmq-server || { \
-	  echo "installing rabbitmq-server"; \
-	  echo exit 101 > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
-	  status=$$?; rm -f /usr/sbin/policy-rc.d; exit $$status; }
+services:  ## Install the servers and the browser that the tests talk to (Debian packages, as root)
+	@bash docker/install-test-services.sh
 
 demo: setup  ## Run the whole exchange here, with synthetic records, and show it
 	$(BIN)/python -m gateway.demo
