@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import orjson
 
 from contracts.contract import Contract, Example
-from contracts.documents import RULE_KINDS, LegalBasis, Rule, ServiceLevel
+from contracts.documents import LegalBasis, ServiceLevel
 from gateway.codes import CODES
 from gateway.publication import words
 from gateway.publication.binding_part import binding_part
-from gateway.publication.conditions import Condition, conditions
-from gateway.publication.fields import FieldLine, field_lines
+from gateway.publication.elements import badge, error_link, section
+from gateway.publication.fields_part import fields_part
 from gateway.publication.frame import page
-from gateway.publication.html import Html, between, code, dotted, joined, tag, value
-from gateway.publication.source import Library, path_of
+from gateway.publication.html import Html, code, joined, tag
+from gateway.publication.rules_part import rules_part
+from gateway.publication.source import Library, path_of, published
 from gateway.publication.voice import Text, Voice, rows
-
-_FEW = 12
-"""So many values of a code list are shown beside the field; longer lists are on their own page."""
-
 
 _PARTS = (
     ("law", "Legal basis", "الأساس القانوني"),
@@ -49,8 +45,10 @@ def contract_page(voice: Voice, library: Library, contract: Contract) -> bytes:
         *_law(voice, contract),
         *_who(voice, library, contract),
         *_freeze(voice, contract),
-        *_fields(voice, library, contract),
-        *_rules(voice, contract),
+        _part(voice, "fields"),
+        *fields_part(voice, library, contract),
+        _part(voice, "rules"),
+        *rules_part(voice, contract),
         *_examples(voice, contract),
         *_bindings(voice, library, contract),
         *_errors(voice, contract),
@@ -58,25 +56,9 @@ def contract_page(voice: Voice, library: Library, contract: Contract) -> bytes:
     )
 
 
-def section(voice: Voice, anchor: str, en: str, ar: str) -> Html:
-    """Return the heading of a part of a page."""
-    return tag("h2", voice(en, ar), id=anchor)
-
-
 def _part(voice: Voice, place: str) -> Html:
     en, ar = next((en, ar) for name, en, ar in _PARTS if name == place)
     return section(voice, place, en, ar)
-
-
-def badge(voice: Voice, kind: str, text: Text) -> Html:
-    """Return a small label."""
-    return tag("span", voice.of(text), class_=f"badge {kind}")
-
-
-def prose(text: str) -> Html:
-    """Return a sentence in which what stands between backticks is code."""
-    pieces = re.split(r"`([^`]*)`", text)
-    return joined(*(code(piece) if number % 2 else piece for number, piece in enumerate(pieces)))
 
 
 def _head(voice: Voice, library: Library, contract: Contract, title: str) -> Iterator[Html]:
@@ -174,140 +156,6 @@ def _freeze(voice: Voice, contract: Contract) -> Iterator[Html]:
     yield tag("p", voice.of(words.FREEZE_AT_LENGTH[contract.freeze]))
 
 
-def _fields(voice: Voice, library: Library, contract: Contract) -> Iterator[Html]:
-    yield _part(voice, "fields")
-    yield tag(
-        "p",
-        voice(
-            "This is the canonical record, as its recipient gets it. Agencies send their own; what becomes of that is "
-            "under bindings.",
-            "هذا هو السجل القياسي كما يصل إلى مستقبله. وترسل كل جهة صيغتها الخاصة، وما تصير إليه مبيّن تحت الربط.",
-        ),
-        class_="soft",
-    )
-    head = (
-        ("Field", "الحقل"),
-        ("Meaning", "المعنى"),
-        ("Value", "القيمة"),
-        ("Class", "السرية"),
-        ("Example", "مثال"),
-    )
-    top = tag("tr", *(tag("th", voice(en, ar), scope="col") for en, ar in head))
-    body = tag("tbody", *(_field(voice, library, line) for line in field_lines(contract)))
-    yield tag("div", tag("table", tag("thead", top), body), class_="wide", tabindex="0")
-
-
-def _field(voice: Voice, library: Library, line: FieldLine) -> Html:
-    must = (
-        tag("span", voice("required", "واجب"), class_="must")
-        if line.required
-        else voice("optional", "اختياري")
-    )
-    example = _short(line.example)
-    return tag(
-        "tr",
-        tag("td", dotted(line.path), tag("div", tag("small", must))),
-        tag("td", voice.of(line.text)),
-        tag("td", _value(voice, library, line), class_="long"),
-        tag("td", badge(voice, line.classification, words.CLASSES[line.classification])),
-        tag("td", code(example) if example else "", class_="long"),
-        id=anchor(line.path),
-        class_=f"d{min(line.depth, 3)}",
-    )
-
-
-def anchor(path: str) -> str:
-    """Return where a field stands on its contract's page."""
-    return "field." + path.replace("[]", ".items")
-
-
-def _short(example: object) -> str:
-    """Return an example that fits a cell; those of objects are whole under examples."""
-    return "" if isinstance(example, dict | list) or example is None else value(example)
-
-
-def _value(voice: Voice, library: Library, line: FieldLine) -> Html:
-    parts: list[Html] = []
-    if line.limits and line.limits[0].en:
-        said = [
-            code(limit.en) if limit.en.startswith("^") else tag("span", voice.of(limit))
-            for limit in line.limits
-        ]
-        parts.append(between(voice("; ", "؛ "), said))
-    if line.codes:
-        listed = library.catalogue.code_lists[line.codes]
-        called = voice(listed.about.title_en, listed.about.title_ar)
-        parts.append(tag("div", tag("a", called, href=f"codes.html#{line.codes}")))
-        if len(line.values) <= _FEW:
-            named = [tag("div", code(one), " ", voice.word(listed, one)) for one in line.values]
-            parts.append(tag("small", *named))
-    elif line.values:
-        parts.append(between(" ", [code(one) for one in line.values]))
-    return joined(*parts)
-
-
-def _rules(voice: Voice, contract: Contract) -> Iterator[Html]:
-    yield _part(voice, "rules")
-    head = (
-        ("Fields", "الحقول"),
-        ("It must hold", "ما يجب أن يتحقق"),
-        ("Otherwise", "وإلا"),
-        ("What that is", "ومعناه"),
-    )
-    yield rows(voice, head, [_rule(voice, rule) for rule in contract.rules])
-    found = conditions(contract)
-    if found:
-        yield tag("h3", voice("When a field is required, and when absent", "متى يجب الحقل ومتى لا يُذكر"))
-        groups = groupby(found, key=lambda one: one.comment or one)
-        yield tag("ul", *(_condition(voice, list(group)) for _, group in groups))
-
-
-def _rule(voice: Voice, rule: Rule) -> Sequence[str]:
-    meaning = CODES[rule.code]
-    told = voice(rule.says, rule.says_ar)
-    if rule.when is not None:
-        field, asked = _dotted(rule.when[0]), value(rule.when[1])
-        told = joined(
-            prose(voice(f"If `{field}` is `{asked}`: ", f"إذا كان `{field}` قيمته `{asked}`: ")), told
-        )
-    fields = between(" ", [code(_dotted(pointer)) for pointer in _pointers(rule)])
-    return fields, told, error_link(rule.code), voice(meaning.en, meaning.ar)
-
-
-def _pointers(rule: Rule) -> list[str]:
-    """Return the fields that a rule is about."""
-    pending: list[object] = [getattr(rule, kind) for kind in RULE_KINDS]
-    found = []
-    for part in pending:  # grows while it is walked
-        if isinstance(part, list | tuple):
-            pending += part
-        elif isinstance(part, str) and part.startswith("/"):
-            found.append(part)
-    return list(dict.fromkeys(found))
-
-
-def _dotted(pointer: str) -> str:
-    return pointer[1:].replace("/", ".")
-
-
-def _condition(voice: Voice, group: Sequence[Condition]) -> Html:
-    """Return conditions that the contract comments on with one sentence, or one without."""
-    said = [tag("div", prose(_sentence(voice, one))) for one in group if one.then]
-    comment = group[0].comment
-    return tag("li", voice.of(comment), tag("small", *said)) if comment else tag("li", *said)
-
-
-def _sentence(voice: Voice, condition: Condition) -> str:
-    when = voice(" and ", " و").join(voice.of(text) for text in condition.when)
-    then = voice("; ", "؛ ").join(voice.of(text) for text in condition.then)
-    return f"{voice('If', 'إذا كان')} {when}: {then}" if when else then
-
-
-def error_link(name: str) -> Html:
-    """Return a code that leads to its meaning and remedy."""
-    return tag("a", code(name), href=f"errors.html#{name}")
-
-
 def _examples(voice: Voice, contract: Contract) -> Iterator[Html]:
     yield _part(voice, "examples")
     valid = [one for one in contract.examples if one.why is None]
@@ -362,18 +210,6 @@ def _errors(voice: Voice, contract: Contract) -> Iterator[Html]:
             )
         )
     yield rows(voice, head, body)
-
-
-def published(file: str) -> str:
-    """Return where a file of the catalogue stands in what is published: `contracts/death.v1/schema.json`."""
-    part, _, rest = file.partition("/")
-    if part == "canonical":
-        name, version, inner = rest.split("/", 2)
-        return f"contracts/{name}.{version}/{inner}"
-    if part == "agencies":
-        agency, name, version, inner = rest.split("/", 3)
-        return f"agencies/{agency}/{name}.{version}/{inner}"
-    return f"codes/{rest}"
 
 
 def _papers(voice: Voice, contract: Contract) -> Iterator[Html]:

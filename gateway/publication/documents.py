@@ -10,11 +10,11 @@ import orjson
 
 from gateway.doors import Published
 from gateway.publication.asyncapi import asyncapi
-from gateway.publication.contract_page import contract_page, published
+from gateway.publication.contract_page import contract_page
 from gateway.publication.overview import agencies_page, index_page, landing
 from gateway.publication.reference import codes_page, documents_page, errors_page
 from gateway.publication.soap import soap_documents
-from gateway.publication.source import Library
+from gateway.publication.source import Library, published
 from gateway.publication.voice import Language, Voice
 from gateway.publishing import published_as
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contracts.contract import Contract
 from gateway.codes import CODES
 from gateway.publication import words
-from gateway.publication.contract_page import anchor, badge, section
+from gateway.publication.elements import badge, section
 from gateway.publication.fields import field_lines
+from gateway.publication.fields_part import anchor
 from gateway.publication.frame import document, page
 from gateway.publication.html import Html, between, code, joined, tag
 from gateway.publication.source import Library, roles

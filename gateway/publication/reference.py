@@ -8,7 +8,7 @@ from contracts.codes import CodeList
 from gateway.codes import CODES
 from gateway.errors import Fate
 from gateway.publication import words
-from gateway.publication.contract_page import badge
+from gateway.publication.elements import badge
 from gateway.publication.frame import page
 from gateway.publication.html import Html, between, code, tag
 from gateway.publication.source import Library

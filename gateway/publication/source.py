@@ -86,3 +86,15 @@ def path_of(contract: str) -> str:
 def roles(contract: Contract, access: str) -> list[str]:
     """Return the agencies that write a contract, or read it, in the contract's order."""
     return [role.role for role in contract.roles if role.access == access]
+
+
+def published(file: str) -> str:
+    """Return where a file of the catalogue stands in what is published: `contracts/death.v1/schema.json`."""
+    part, _, rest = file.partition("/")
+    if part == "canonical":
+        name, version, inner = rest.split("/", 2)
+        return f"contracts/{name}.{version}/{inner}"
+    if part == "agencies":
+        agency, name, version, inner = rest.split("/", 3)
+        return f"agencies/{agency}/{name}.{version}/{inner}"
+    return f"codes/{rest}"
