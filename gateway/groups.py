@@ -20,8 +20,8 @@ MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
 IN_FLIGHT = 4
 """Groups of one agreement that are prepared or appended at a time: enough to keep cores and log busy."""
-IN_FLIGHT_PARTIAL = 2
-"""The same for groups that are not full: one is prepared while the other is logged, and the next one gathers."""
+IN_FLIGHT_PARTIAL = 1
+"""The same for groups that are not full: meanwhile the next one gathers, and two small ones cost more than a large."""
 PIPELINE = 8
 """Groups of one submission on their way at a time, 8 MiB of plaintext at the most."""
 

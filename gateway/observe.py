@@ -51,6 +51,7 @@ INT_BITS = 64
 # A national ID standing alone, in European, Arabic or Persian digits. Rules and codes have no such numbers,
 # so what looks like one has come in by mistake.
 _NATIONAL_ID = re.compile(r"(?<![0-9A-Za-z])[23٢٣۲۳][0-9٠-٩۰-۹]{13}(?![0-9A-Za-z])")  # noqa: RUF001  digits meant
+_NATIONAL_ID_DIGITS = 14
 _MASK = "[masked]"
 _NUMBER = re.compile(r"[0-9]{6,}")
 
@@ -183,6 +184,8 @@ def _masked(_logger: Any, _method: str, line: Line) -> Line:
 
 def _safe(value: object) -> object:
     """Return a value as it may be shown: scalars, short texts, lists of them; of all else only its type."""
+    if type(value) is str and len(value) < _NATIONAL_ID_DIGITS and value.isascii():
+        return value  # as most are
     match value:
         case None | bool() | float():
             return value

@@ -21,6 +21,7 @@ from gateway.records import Outcome, Outcomes, Refusal, Status
 
 NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
+_STATUSES = tuple(status.value for status in Status)
 
 
 class Counts:
@@ -41,7 +42,10 @@ class Counts:
 
     def as_json(self) -> dict[str, int]:
         """Return the counts by outcome."""
-        return {status.value: self.of(status) for status in Status}
+        counts = dict.fromkeys(_STATUSES, 0)
+        for (status, _), count in self._counted.items():
+            counts[status.value] += count
+        return counts
 
     def report(self, sender: str, contract: str) -> None:
         """Add to the metrics."""

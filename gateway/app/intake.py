@@ -25,7 +25,7 @@ from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
 from gateway.app.parts import adapters, client_issuers, logged_in, own_queue, rest_config
-from gateway.app.process import every, share_the_interpreter, told_to_stop
+from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
 from gateway.doors import Gateway
 from gateway.groups import Groups, Turn
 from gateway.identities import Certificates
@@ -148,6 +148,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             rules.warm(time.time_ns() // 1_000_000)
             _release(living, committer)
 
+        spare_the_collector()
         log.info("gateway.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
