@@ -36,6 +36,8 @@ POLL_S = 0.2
 """How long an event may wait in the spool when nothing else does."""
 RETRY_S = 2.0
 """How long the spool is left alone after a round that failed: nobody waits for its events."""
+GATHER_S = 0.1
+"""How long events gather in the spool while rounds are made: each round with some takes a signature more."""
 ROUND_MAX = 128
 """Requests taken into one round, so that its transaction stays at some tens of megabytes."""
 
@@ -139,7 +141,7 @@ class Committer:
             if plain:
                 self._do_plain(plain)
             signed = [one for one in taken if isinstance(one, Signed)]
-            self._do_round(signed, with_spool=time.monotonic() >= self._spool_due)
+            self._do_round(signed, with_spool=not more or time.monotonic() >= self._spool_due)
 
     def _take(self) -> tuple[list[Signed | Plain], bool]:
         """Return what waits, after waiting a moment for the first, and whether there may be more to come."""
@@ -192,6 +194,8 @@ class Committer:
             else:
                 _fail(requests, error)
         else:
+            if with_spool:
+                self._spool_due = began + GATHER_S
             self._answer(requests, answers)
             if requests:
                 metrics.ROUND_SECONDS.observe(time.monotonic() - began)

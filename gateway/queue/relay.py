@@ -17,6 +17,8 @@ AT_ONCE = 32
 """Messages published together: at 256 records of 1.4 KiB each about 12 MiB, and 64 MiB at the very most."""
 LOOK_S = 0.2
 """How often the outbox is looked into when nobody says that there is something."""
+GATHER_S = 0.05
+"""How long messages gather after some were relayed: every time costs two transactions and a signature."""
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 30.0
 
 log = structlog.get_logger()
@@ -92,6 +94,8 @@ class Relay:
                 backoff_s = BACKOFF_FIRST_S
                 if not relayed:
                     self._wake.wait(LOOK_S)
+                elif relayed < AT_ONCE:
+                    self._stopping.wait(GATHER_S)
                 continue
             self._stopping.wait(backoff_s)
             backoff_s = min(backoff_s * 2, BACKOFF_LONGEST_S)
