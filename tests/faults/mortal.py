@@ -14,7 +14,7 @@ from steps import Point
 from gateway.demo.site import Running, Site
 
 RUNNER = Path(__file__).with_name("killed_at.py")
-DEATH_S = 20.0
+DEATH_S = 30.0
 STARTED = {"serve": "gateway.started", "deliver": "delivery.started"}
 ROLE = {"serve": "intake", "deliver": "deliver"}
 
@@ -46,9 +46,13 @@ class Mortal:
         self.running.wait_for(STARTED[self.command])
 
     def arm(self, point: Point) -> None:
-        """Have it die at a point."""
+        """Have it die at a point. One that was to die before and did not, or did otherwise, is replaced."""
+        if self._arming < 0 or self.running.popen.poll() is not None:
+            self.running.kill()
+            self.start()
         os.write(self._arming, json.dumps(asdict(point)).encode() + b"\n")
         os.close(self._arming)
+        self._arming = -1
         self.running.wait_for("watch.armed")
 
     def die(self) -> None:

@@ -13,12 +13,12 @@ from mortal import Mortal
 from steps import Point, points
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import Endpoint, endpoint, handed_over, participant, promised
+from support.participants import Endpoint, endpoint, handed_over, participant, promised, small_site
 from support.sample_records import disposition, ndjson, notification, registration
 
 from gateway import exchange
 from gateway.demo import rabbitmq
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site
 from gateway.mailbox import Mailbox
 
 MOMENT_S = 0.2
@@ -67,7 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     folder = tmp_path_factory.mktemp("site")
     with (
         rabbitmq.running(tmp_path_factory.mktemp("broker") / "broker", BROKER_PASSWORDS) as broker,
-        site(folder, broker, workers=1) as made,
+        small_site(folder, broker) as made,
         endpoint(made) as server,
     ):
         made.serve()

@@ -14,11 +14,11 @@ import httpx
 import pytest
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import core, handed_over, participant, promised, ready
+from support.participants import core, handed_over, participant, promised, ready, small_site
 from support.sample_records import ndjson, notification
 
 from gateway.demo import rabbitmq
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, isnad, site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, isnad
 
 MIB = 1 << 20
 PASSWORDS = dict.fromkeys((BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER), "for-tests-only")
@@ -56,7 +56,7 @@ def filled(client: httpx.Client) -> tuple[dict[str, tuple[str, int]], httpx.Resp
 
 @pytest.fixture(scope="module")
 def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site"), workers=1) as made:
+    with small_site(tmp_path_factory.mktemp("site")) as made:
         yield made
         made.keys.unseal()
 
@@ -103,8 +103,8 @@ def test_without_a_broker_records_are_accepted_up_to_a_quota_and_all_arrive_once
 ) -> None:
     with (
         rabbitmq.running(tmp_path / "broker", PASSWORDS) as broker,
-        site(
-            tmp_path / "site", broker, workers=1, store={"path": "../var/store.db", "outbox_max_bytes": MIB}
+        small_site(
+            tmp_path / "site", broker, store={"path": "../var/store.db", "outbox_max_bytes": MIB}
         ) as made,
     ):
         made.serve()
@@ -149,7 +149,7 @@ def own_disk(folder: Path, size: int) -> Iterator[None]:
 def test_a_full_disk_makes_nothing_promised_and_work_goes_on_when_there_is_room(tmp_path: Path) -> None:
     disk, others = tmp_path / "disk", tmp_path / "disk" / "of somebody else"
     store = {"path": str(disk / "store.db"), "outbox_max_bytes": 1024 * MIB}
-    with own_disk(disk, 128 * MIB), site(tmp_path / "site", workers=1, store=store) as made:
+    with own_disk(disk, 128 * MIB), small_site(tmp_path / "site", store=store) as made:
         made.serve()
         assert eventually(lambda: ready(made)[0] == 200)
         others.write_bytes(bytes(shutil.disk_usage(disk).free - 3 * MIB))

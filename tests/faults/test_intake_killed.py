@@ -12,11 +12,11 @@ from mortal import Mortal
 from steps import Point, points
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import Core, core, handed_over, heard, inbox, participant, promised
+from support.participants import Core, core, handed_over, heard, inbox, participant, promised, small_site
 from support.sample_records import ndjson, notification
 
 from gateway import exchange
-from gateway.demo.site import Site, site
+from gateway.demo.site import Site
 from gateway.log.rounds import Rounds
 from gateway.queue.relay import Relay
 
@@ -49,7 +49,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    with site(tmp_path_factory.mktemp("site"), workers=1) as made:
+    with small_site(tmp_path_factory.mktemp("site")) as made:
         serve = Mortal(made, "serve")
         made.deliver()
         auditor = Auditor(made)

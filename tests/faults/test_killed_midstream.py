@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import core, owed, promised, unhandled
+from support.participants import core, owed, promised, small_site, unhandled
 from support.sample_records import ndjson, notification
 
 from gateway.demo.duplex import NDJSON, Gate, submit
-from gateway.demo.site import Running, Site, isnad, site
+from gateway.demo.site import Running, Site, isnad
 from gateway.errors import Unavailable
 
 RECORDS = 2000
@@ -58,7 +58,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    with site(tmp_path_factory.mktemp("site"), workers=2) as made:
+    with small_site(tmp_path_factory.mktemp("site")) as made:
         serve = made.serve()
         auditor = Auditor(made)
         yield Exchange(made, serve, Gate(made.url, made.client(made.issue("moh"))), auditor)

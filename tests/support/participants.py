@@ -16,12 +16,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import yaml
 
 from gateway.answers import Answers
-from gateway.demo.site import HOST, Running, Site, in_memory
+from gateway.demo.rabbitmq import Server as Broker
+from gateway.demo.site import HOST, Running, Site, in_memory, site
 from gateway.ledger import LedgerFile
 
 NDJSON = "application/x-ndjson"
+PARTICIPANTS = {"cso", "moh", "nea"}
 PATIENCE_S = 30.0
 CORE = Path(__file__).with_name("core_process.py")
 
@@ -31,6 +34,20 @@ def participant(site: Site, name: str, url: str = "") -> httpx.Client:
     return httpx.Client(
         verify=site.client(site.issue(name)), base_url=url or site.url, timeout=PATIENCE_S, trust_env=False
     )
+
+
+@contextmanager
+def small_site(folder: Path, broker: Broker | None = None, **settings: object) -> Iterator[Site]:
+    """Prepare a site of the two agencies that tests speak for, and the authority; as `gateway.demo.site`."""
+    with site(folder, broker, workers=1, **settings) as made:
+        for path in (made.config / "agencies").iterdir():
+            if path.stem not in PARTICIPANTS:
+                path.unlink()
+        for path in (made.config / "agreements").iterdir():
+            agreement = yaml.safe_load(path.read_text())
+            if not {agreement["sender"], agreement["recipient"]} <= PARTICIPANTS:
+                path.unlink()
+        yield made
 
 
 def heard(client: httpx.Client, contract: str, body: bytes, **query: str) -> list[dict]:

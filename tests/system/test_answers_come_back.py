@@ -12,11 +12,11 @@ import pytest
 import yaml
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import Core, Endpoint, core, endpoint, inbox, participant
+from support.participants import Core, Endpoint, core, endpoint, inbox, participant, small_site
 from support.sample_records import notification, registration
 
 from crypto.receipt import Receipt
-from gateway.demo.site import Site, site
+from gateway.demo.site import Site
 from gateway.queue.local import LocalQueue
 
 ATTEMPTS = 2
@@ -57,7 +57,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    with site(tmp_path_factory.mktemp("site"), workers=1) as made, endpoint(made) as server:
+    with small_site(tmp_path_factory.mktemp("site")) as made, endpoint(made) as server:
         path = made.config / "agencies" / "cso.yaml"
         agency = yaml.safe_load(path.read_text())
         agency["delivery"]["attempts"] = ATTEMPTS

@@ -15,11 +15,11 @@ import httpx
 import pytest
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import participant
+from support.participants import participant, small_site
 from support.sample_records import national_id, notification, registration
 
 from gateway.demo.pki import Authority
-from gateway.demo.site import HOST, Running, Site, site
+from gateway.demo.site import HOST, Running, Site
 
 JSON, NDJSON, XML, CSV = "application/json", "application/x-ndjson", "application/xml", "text/csv"
 PROLOG = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -42,7 +42,7 @@ class Exchange:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     limits = {"header_timeout_s": SLOW_S, "idle_timeout_s": SLOW_S}
-    with site(tmp_path_factory.mktemp("site"), workers=1, limits=limits) as made:
+    with small_site(tmp_path_factory.mktemp("site"), limits=limits) as made:
         serve = made.serve()
         with closing(Auditor(made)) as auditor:
             yield Exchange(made, serve, auditor, {name: participant(made, name) for name in ("moh", "cso")})

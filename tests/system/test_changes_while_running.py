@@ -15,11 +15,11 @@ import pytest
 import yaml
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import core, inbox, participant, ready
+from support.participants import core, inbox, participant, ready, small_site
 from support.sample_records import ndjson, notification
 
 from contracts.folder import SHIPPED
-from gateway.demo.site import Site, site
+from gateway.demo.site import Site
 
 BURST = 256
 PATH = "/v1/death.v1/records"
@@ -44,6 +44,10 @@ class Exchange:
         beside.write_text(yaml.safe_dump(document, allow_unicode=True))
         beside.replace(path)
 
+    def changes(self, kind: str) -> list[str]:
+        """Return the names of what the gateway's lane says was changed."""
+        return [entry["name"] for entry in self.auditor.entries("gateway") if entry["kind"] == kind]
+
     def told(self, agency: str, code: str) -> bool:
         """Whether the lane of an agency remembers a refusal with this code."""
         return code in [entry.get("code") for entry in self.auditor.entries(agency)]
@@ -53,7 +57,7 @@ class Exchange:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     contracts = tmp_path_factory.mktemp("contracts") / "contracts"
     shutil.copytree(SHIPPED, contracts, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    with site(tmp_path_factory.mktemp("site"), workers=1, contracts=str(contracts)) as made:
+    with small_site(tmp_path_factory.mktemp("site"), contracts=str(contracts)) as made:
         made.serve()
         made.deliver()
         with closing(Auditor(made)) as auditor:
@@ -91,8 +95,7 @@ def test_an_agreement_that_has_ended_lets_nothing_more_through(running: Exchange
     running.change(file, valid_until="2026-01-31")
     assert eventually(lambda: code_of(moh.post(PATH, json=notification("MOH-LATE"))) == "agreement.expired")
     assert running.told("moh", "agreement.expired")
-    changed = [entry for entry in running.auditor.entries("gateway") if entry["kind"] == "agreement.changed"]
-    assert changed[-1]["name"] == "moh-nea-death.v1"
+    assert running.changes("agreement.changed")[-1] == "moh-nea-death.v1"
     running.change(file, valid_until=until)
     assert eventually(lambda: code_of(moh.post(PATH, json=notification("MOH-RENEWED"))) == "")
 
@@ -122,7 +125,9 @@ def test_a_broken_change_is_refused_and_what_was_in_force_stays(
 def test_a_sender_beyond_its_quota_is_told_when_to_come_back(running: Exchange, moh: httpx.Client) -> None:
     quota = {"records_per_s": 1, "burst": BURST, "submissions_per_s": 100, "records_per_day": 1_000_000}
     before = yaml.safe_load((running.site.config / "agencies" / "moh.yaml").read_text())["quota"]
+    changes = running.changes("agency.changed")
     running.change("agencies/moh.yaml", quota=quota)
+    assert eventually(lambda: len(running.changes("agency.changed")) > len(changes))
     number = itertools.count()
 
     def a_burst() -> httpx.Response:

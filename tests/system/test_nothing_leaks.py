@@ -12,10 +12,10 @@ import httpx
 import pytest
 from support.auditor import Auditor
 from support.draining import eventually
-from support.participants import Core, core, endpoint, participant
+from support.participants import Core, core, endpoint, participant, small_site
 from support.sample_records import MOTHER, national_id, ndjson, notification, registration
 
-from gateway.demo.site import Site, site
+from gateway.demo.site import Site
 
 SERIAL = 7777
 NID = national_id(SERIAL)
@@ -36,7 +36,7 @@ class Exchange:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
-    with site(tmp_path_factory.mktemp("site"), workers=1) as made, endpoint(made):
+    with small_site(tmp_path_factory.mktemp("site")) as made, endpoint(made):
         made.serve()
         made.deliver()
         exchange = Exchange(made, core(made), [])
