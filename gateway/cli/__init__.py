@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 
 import click
 
+from contracts.errors import Invalid
 from gateway.errors import IsnadError
 
 EXIT_FAILED = 1
@@ -37,9 +38,13 @@ def isnad() -> None:
 
 
 def main() -> None:
-    """Run a command; an error with a code ends it with one line and exit status 1."""
+    """Run a command; an error with a code, or each problem of a file, is one line, and the exit status 1."""
     try:
         isnad()
     except IsnadError as error:
         click.echo(f"{error.code}: {error.rule}" + (f" ({error.field})" if error.field else ""), err=True)
+        sys.exit(EXIT_FAILED)
+    except Invalid as error:
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
         sys.exit(EXIT_FAILED)
