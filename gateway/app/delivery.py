@@ -20,12 +20,12 @@ from gateway.app.couriers import Couriers
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
 from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, rest_config
 from gateway.app.process import every, told_to_stop
+from gateway.consumer.ledger import LedgerFile
+from gateway.consumer.opening import BatchOpener, Reader
 from gateway.errors import Unavailable
 from gateway.identities import Certificates
-from gateway.ledger import LedgerFile
 from gateway.log.spool import StoreSpool
 from gateway.mailbox import Mailbox
-from gateway.opening import BatchOpener, Reader
 from gateway.ports import Outbound
 from gateway.records import Handed, Message
 from gateway.registry import Agency

@@ -15,11 +15,12 @@ import click
 import orjson
 
 from contracts.errors import Invalid
-from gateway import observe, sidecar
-from gateway.answers import Answers
-from gateway.consumer import Consumer, State
-from gateway.core import Settings, connected
-from gateway.ledger import LedgerFile
+from gateway import observe
+from gateway.consumer import sidecar
+from gateway.consumer.answers import Answers
+from gateway.consumer.consumer import Consumer, State
+from gateway.consumer.core import Settings, connected
+from gateway.consumer.ledger import LedgerFile
 from gateway.queue.access import queue_of
 
 

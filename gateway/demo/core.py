@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from gateway import observe
-from gateway.core import connect
+from gateway.consumer.core import connect
+from gateway.consumer.dispositions import Decision, Disposition, Reason
 from gateway.demo.tally import Delivered
-from gateway.dispositions import Decision, Disposition, Reason
 
 _RARE = (
     Disposition(Decision.PENDING_REVIEW, Reason.NAME_CONFLICT, "/person/name"),

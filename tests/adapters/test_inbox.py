@@ -17,10 +17,10 @@ from served import Client, client_context, server_context, serving
 from adapters.rest import Config, inbox
 from crypto.pki import fingerprint
 from crypto.receipt import Receipt
+from gateway.consumer.ledger import LedgerFile
+from gateway.consumer.opening import BatchOpener, PinnedLogKeys
 from gateway.demo.pki import Authority, Issued
-from gateway.ledger import LedgerFile
 from gateway.mailbox import Mailbox
-from gateway.opening import BatchOpener, PinnedLogKeys
 from gateway.records import Event, Message
 
 QUEUE = "nea.death.v1"

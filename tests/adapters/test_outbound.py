@@ -17,10 +17,10 @@ from consumer.consumer_parts import Lane, OwnKeys, SigningKeys, reader
 from served import HOST, client_context, server_context
 
 from adapters.rest import Endpoint, outbound
+from gateway.consumer.ledger import LedgerFile
+from gateway.consumer.opening import BatchOpener, PinnedLogKeys
 from gateway.demo.pki import Authority, Issued
 from gateway.errors import IsnadError, Rejected, Unavailable
-from gateway.ledger import LedgerFile
-from gateway.opening import BatchOpener, PinnedLogKeys
 from gateway.records import Acknowledgement, Handed
 
 

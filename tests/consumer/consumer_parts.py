@@ -12,9 +12,9 @@ from crypto import hpke, merkle, note
 from crypto.canonical import canonical
 from crypto.keys import LogPublicKeys
 from crypto.seal import BatchHeader, Unsealed, encode, record_id, seal
-from gateway.consumer import Consumer
-from gateway.ledger import LedgerFile
-from gateway.opening import BatchOpener, PinnedLogKeys, Reader
+from gateway.consumer.consumer import Consumer
+from gateway.consumer.ledger import LedgerFile
+from gateway.consumer.opening import BatchOpener, PinnedLogKeys, Reader
 from gateway.queue.local import LocalQueue
 from gateway.records import Message
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from consumer_parts import consumer_on
 
-from gateway.dispositions import Decision, Disposition
+from gateway.consumer.dispositions import Decision, Disposition
 
 
 def main(folder, kind):

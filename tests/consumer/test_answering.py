@@ -5,9 +5,9 @@ import pytest
 from answer_desk import OUT_OF_REACH, Desk, client_context, serving
 from consumer_parts import identifier, ledger_at
 
-from gateway.answering import Answering, encode
-from gateway.answers import Answer, Answers, AnswersState, Owed
-from gateway.dispositions import Disposition
+from gateway.consumer.answering import Answering, encode
+from gateway.consumer.answers import Answer, Answers, AnswersState, Owed
+from gateway.consumer.dispositions import Disposition
 from gateway.errors import Rejected, Unavailable
 
 APPLIED = Disposition.of("APPLIED")

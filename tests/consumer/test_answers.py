@@ -3,8 +3,8 @@ from consumer_parts import identifier, ledger_at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.answers import Answer, Answers, AnswersState, Owed
-from gateway.dispositions import Decision, Disposition, Reason
+from gateway.consumer.answers import Answer, Answers, AnswersState, Owed
+from gateway.consumer.dispositions import Decision, Disposition, Reason
 
 APPLIED = Disposition(Decision.APPLIED)
 UNKNOWN = Disposition(Decision.REJECTED, Reason.NID_UNKNOWN, "/person/nid")

@@ -11,8 +11,8 @@ import pytest
 from consumer_parts import Lane, OwnKeys, consumer_on, depth, event, identifier, ledger_at, parked, publish
 
 from crypto.errors import KeysUnavailable
-from gateway.answers import Answers
-from gateway.dispositions import Decision, Disposition
+from gateway.consumer.answers import Answers
+from gateway.consumer.dispositions import Decision, Disposition
 from gateway.errors import Unavailable
 from gateway.records import Message
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from crypto.merkle import EMPTY_ROOT
 from crypto.note import Checkpoint
 from crypto.opening import Link
+from gateway.consumer.ledger import LedgerFile
 from gateway.errors import Unavailable
-from gateway.ledger import LedgerFile
 
 
 def root(size, history=0):

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from services.rabbitmq import PASSWORDS, gateway_at
 
 from gateway.cli.open import open as open_command
+from gateway.consumer.ledger import LedgerFile
 from gateway.demo.site import isnad, site
-from gateway.ledger import LedgerFile
 from gateway.queue.rabbitmq import RabbitMQ
 from gateway.records import Message
 

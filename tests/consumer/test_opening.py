@@ -15,8 +15,8 @@ from crypto.errors import KeysUnavailable
 from crypto.hpke import Suite
 from crypto.note import LogPolicy
 from crypto.receipt import verify_receipt
+from gateway.consumer.opening import BatchOpener, PinnedLogKeys
 from gateway.errors import Tampered, Unavailable
-from gateway.opening import BatchOpener, PinnedLogKeys
 from gateway.records import Message
 
 

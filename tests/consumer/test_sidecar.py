@@ -15,9 +15,9 @@ from crypto.canonical import canonical
 from crypto.hpke import Suite
 from crypto.note import LogPolicy
 from crypto.receipt import Receipt, verify_receipt
-from gateway import sidecar
-from gateway.answers import Answers, AnswersState
-from gateway.dispositions import Disposition
+from gateway.consumer import sidecar
+from gateway.consumer.answers import Answers, AnswersState
+from gateway.consumer.dispositions import Disposition
 from gateway.errors import Rejected
 from gateway.queue.local import LocalQueue
 from gateway.records import Message

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gateway.core import connect
-from gateway.dispositions import Decision, Disposition
+from gateway.consumer.core import connect
+from gateway.consumer.dispositions import Decision, Disposition
 
 
 def main(config: Path, database: Path) -> None:

@@ -18,10 +18,10 @@ from pathlib import Path
 import httpx
 import yaml
 
-from gateway.answers import Answers
+from gateway.consumer.answers import Answers
+from gateway.consumer.ledger import LedgerFile
 from gateway.demo.rabbitmq import Server as Broker
 from gateway.demo.site import HOST, Running, Site, in_memory, site
-from gateway.ledger import LedgerFile
 
 NDJSON = "application/x-ndjson"
 PARTICIPANTS = {"cso", "moh", "nea"}

@@ -17,9 +17,9 @@ from typing import Annotated, BinaryIO
 import msgspec
 import structlog
 
-from gateway.answers import Answers
-from gateway.consumer import Consumer, Delivery
-from gateway.dispositions import Decision, Disposition, Reason
+from gateway.consumer.answers import Answers
+from gateway.consumer.consumer import Consumer, Delivery
+from gateway.consumer.dispositions import Decision, Disposition, Reason
 from gateway.errors import Rejected, Unavailable
 from gateway.ports import Delivery as Loan
 from gateway.ports import Queue

@@ -23,13 +23,13 @@ from crypto.openbao import Connection, Session, wrapping_token
 from crypto.openbao.kv import Seeds
 from crypto.openbao.signer import TransitLogKeys
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json
-from gateway.answering import Answering
-from gateway.answers import Answers
 from gateway.configuration import Document, KeyId, Line, Name, parse, read
-from gateway.consumer import Consumer, Decided, no_decisions
+from gateway.consumer.answering import Answering
+from gateway.consumer.answers import Answers
+from gateway.consumer.consumer import Consumer, Decided, no_decisions
+from gateway.consumer.ledger import LedgerFile
+from gateway.consumer.opening import BatchOpener, LogKeys, PinnedLogKeys, Reader
 from gateway.errors import Unavailable
-from gateway.ledger import LedgerFile
-from gateway.opening import BatchOpener, LogKeys, PinnedLogKeys, Reader
 from gateway.queue.access import queue_of
 from gateway.settings import EmbeddedQueue, FilePath, RabbitMQ, Seconds, SecretReference
 
@@ -111,7 +111,7 @@ class Settings(Document):
 def connect(path: Path, decided: Decided = no_decisions) -> Iterator[Consumer]:
     """Return a consumer that is ready to be iterated over; answers are sent while the context lasts.
 
-    `decided` asks the core which records it has committed already: see `gateway.consumer`.
+    `decided` asks the core which records it has committed already: see `gateway.consumer.consumer`.
 
     Raises:
         contracts.errors.Invalid: the file has problems.

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.dispositions import Decision, Disposition, Reason
-from gateway.ledger import LedgerFile, handle, id_octets, id_text
+from gateway.consumer.dispositions import Decision, Disposition, Reason
+from gateway.consumer.ledger import LedgerFile, handle, id_octets, id_text
 
 
 @dataclass(frozen=True, slots=True)

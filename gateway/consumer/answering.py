@@ -21,8 +21,8 @@ import orjson
 import structlog
 
 from crypto.entry import record_id
-from gateway.answers import Answer, Answers
-from gateway.dispositions import CONTRACT, Decision
+from gateway.consumer.answers import Answer, Answers
+from gateway.consumer.dispositions import CONTRACT, Decision
 from gateway.errors import Unavailable
 from gateway.prepare import LEGAL_ZONE
 

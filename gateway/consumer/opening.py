@@ -17,8 +17,8 @@ from crypto.hpke import Suite
 from crypto.keys import LogPublicKeys, RecipientPrivateKeys
 from crypto.note import LogPolicy
 from crypto.opening import Expectation, ExpectedLane, Link, Opened, OpenedRecord, open_batch
+from gateway.consumer.ledger import LedgerFile
 from gateway.errors import Tampered, Unavailable
-from gateway.ledger import LedgerFile
 from gateway.records import Handed, Message
 
 

@@ -28,10 +28,10 @@ import structlog
 
 from crypto.receipt import Receipt
 from gateway import ports
-from gateway.answers import Answer, Answers, AnswersState, Owed
-from gateway.dispositions import Disposition
+from gateway.consumer.answers import Answer, Answers, AnswersState, Owed
+from gateway.consumer.dispositions import Disposition
+from gateway.consumer.ledger import LedgerFile, Stop
 from gateway.errors import Tampered, Unavailable
-from gateway.ledger import LedgerFile, Stop
 from gateway.records import Handed
 
 PREFETCH = 4  # batches on loan: one being worked on, the others already here
@@ -96,7 +96,7 @@ class Delivery:
     def done(self, outcome: str, code: str = "", field_path: str = "") -> None:
         """Say that the record is finished with, and how. On return that is durable; the sender will be told.
 
-        `outcome`, `code` and `field_path` are those of `disposition.v1`: see `gateway.dispositions`.
+        `outcome`, `code` and `field_path` are those of `disposition.v1`: see `gateway.consumer.dispositions`.
 
         Raises:
             ValueError: not words of the contract; nothing was changed.
