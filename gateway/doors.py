@@ -98,6 +98,16 @@ class Health(Protocol):
         """Return readiness and a word for each dependency; quick, and never raises."""
 
 
+class Refusals(Protocol):
+    """Remembers who was turned away before it was known who he is."""
+
+    def stranger(self, code: str, certificate: str = "") -> None:
+        """Count a connection that was refused. Quick, and never raises.
+
+        `certificate` is the SHA-256 of what was shown (hex), or empty. `Identities` counts what it refuses itself.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """Everything behind the adapter."""
@@ -108,6 +118,7 @@ class Gateway:
     note: Note
     signatures: Signatures
     replays: Replays
+    refusals: Refusals
     published: Publisher
     health: Health
 

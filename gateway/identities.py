@@ -9,6 +9,7 @@ from cryptography import x509
 
 from crypto.pki import CERTIFICATE_MAX_BYTES, PeerRefused, fingerprint, spki_pin
 from gateway.configuration import ends_ms
+from gateway.doors import Refusals
 from gateway.errors import Rejected
 from gateway.records import Origin
 from gateway.registry import Agency
@@ -24,26 +25,37 @@ class Certificates:
     """Implements `ports.Identities`. `in_force` returns the snapshot to decide by, `now` the time (UTC)."""
 
     def __init__(
-        self, in_force: Callable[[], Snapshot], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        in_force: Callable[[], Snapshot],
+        refusals: Refusals,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._in_force = in_force
+        self._refusals = refusals
         self._now = now
         self._known: dict[str, tuple[float, str]] = {}
         self._known_of = in_force()
 
     def identify(self, certificate: bytes | None) -> tuple[str, Origin]:
         """See `ports.Identities.identify`."""
+        mark = fingerprint(certificate) if certificate else ""
+        try:
+            return self._identified(certificate, mark), Origin(certificate=mark)
+        except Rejected as error:
+            self._refusals.stranger(error.code, mark)
+            raise
+
+    def _identified(self, certificate: bytes | None, mark: str) -> str:
         if certificate is None:
             raise Rejected("identity.certificate_missing", "a client certificate must be shown")
         snapshot, now = self._in_force(), self._now()
         if snapshot is not self._known_of or len(self._known) >= CACHE_MAX:
             self._known_of, self._known = snapshot, {}
-        mark = fingerprint(certificate)
         until, agency = self._known.get(mark, (0.0, ""))
         if now.timestamp() >= until:
             agency = _agency(snapshot, certificate, mark, now)
             self._known[mark] = now.timestamp() + CACHED_S, agency
-        return agency, Origin(certificate=mark)
+        return agency
 
 
 def _agency(snapshot: Snapshot, certificate: bytes, mark: str, now: datetime) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from gateway.groups import MAX_BYTES, MAX_RECORDS
 from gateway.prepare import LEGAL_ZONE
 from gateway.quotas import Quotas
 from gateway.records import Framed, Refusal, Submission, Terms
+from gateway.refusals import Refusals
 from gateway.registry import Agreement, Quota
 from gateway.registry.snapshot import Snapshot
 
@@ -38,11 +40,19 @@ class Keys:
 class ByRegistry:
     """Implements `ports.Rules`. `in_force` returns the snapshot to decide by."""
 
-    def __init__(self, in_force: Callable[[], Snapshot], keys: Keys, quotas: Quotas, suite: Suite) -> None:
+    def __init__(
+        self,
+        in_force: Callable[[], Snapshot],
+        keys: Keys,
+        quotas: Quotas,
+        suite: Suite,
+        refusals: Refusals,
+    ) -> None:
         self._in_force = in_force
         self._keys = keys
         self._quotas = quotas
         self._suite = suite
+        self._refusals = refusals
         self._terms: dict[tuple[str, str], Terms] = {}
         self._terms_of = in_force()
 
@@ -84,7 +94,8 @@ class ByRegistry:
             raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")
         if agreement.file.origin_signature == "required" and not submission.origin.signature:
             raise Rejected("agreement.origin_signature_required", "the agreement demands an origin signature")
-        self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
+        with self._deferring(submission.sender):
+            self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
 
     def spend(self, sender: str, contract: str, records: int) -> None:
         """See `ports.Rules.spend`: a quota is the agency's, over all its contracts.
@@ -93,7 +104,8 @@ class ByRegistry:
             Rejected: `identity.unknown`; the agency was taken out of the registry in the meantime.
         """
         del contract
-        self._quotas.records(sender, _quota(self._in_force(), sender), records)
+        with self._deferring(sender):
+            self._quotas.records(sender, _quota(self._in_force(), sender), records)
 
     async def frame(
         self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
@@ -117,6 +129,15 @@ class ByRegistry:
         except contracts.Refused as error:
             refusal = Refusal(error.code, error.field, error.rule)
             yield (Framed(error.position or position + 1, b"", refusal),)
+
+    @contextmanager
+    def _deferring(self, sender: str) -> Iterator[None]:
+        """Have the sender's lane remember what its quota puts off."""
+        try:
+            yield
+        except Unavailable as error:
+            self._refusals.agency(sender, error.code)
+            raise
 
     def _made(self, snapshot: Snapshot, agreement: Agreement, freeze: str) -> Terms:
         sender, recipient, contract = agreement.exchange

@@ -20,7 +20,7 @@ from adapters.rest.outbound import Endpoint, HttpsOutbound
 from adapters.rest.published import Publishing, describe
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
-from gateway.doors import Gateway, Health, Mailbox
+from gateway.doors import Gateway, Health, Mailbox, Refusals
 from gateway.ports import Identities
 
 __all__ = [
@@ -47,7 +47,7 @@ def inbound(config: Config, gateway: Gateway, tls: ssl.SSLContext) -> Listener:
         *Publishing(gateway).routes,
         *health_routes(gateway.health, detailed=False),
     ]
-    return Listener(App(routes, Records(gateway, config)), config, tls)
+    return Listener(App(routes, Records(gateway, config)), config, tls, gateway.refusals)
 
 
 def outbound(endpoint: Endpoint, tls: ssl.SSLContext) -> HttpsOutbound:
@@ -56,14 +56,20 @@ def outbound(endpoint: Endpoint, tls: ssl.SSLContext) -> HttpsOutbound:
 
 
 def inbox(
-    config: Config, mailbox: Mailbox, identities: Identities, health: Health, tls: ssl.SSLContext
+    config: Config,
+    mailbox: Mailbox,
+    identities: Identities,
+    health: Health,
+    tls: ssl.SSLContext,
+    *,
+    refusals: Refusals,
 ) -> Listener:
     """Return the listener of the delivery process, on which agencies fetch what waits for them."""
     routes: list[BaseRoute] = [
         *Inbox(mailbox, identities, config.limits).routes,
         *health_routes(health, detailed=False),
     ]
-    return Listener(App(routes, None), config, tls)
+    return Listener(App(routes, None), config, tls, refusals)
 
 
 def operations(config: Config, health: Health) -> Listener:

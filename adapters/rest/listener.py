@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from adapters.rest.config import Config
 from adapters.rest.connection import Connection, refusals_heard
 from gateway import metrics
+from gateway.doors import Refusals
 from gateway.errors import IsnadError
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -25,13 +26,23 @@ log = structlog.get_logger()
 
 
 class Listener:
-    """Serves an ASGI application; `port` is known once it has started. Without `tls`, on loopback only."""
+    """Serves an ASGI application; `port` is known once it has started.
 
-    def __init__(self, app: ASGIApp, config: Config, tls: ssl.SSLContext | None) -> None:
+    Without `tls`, on loopback only. `refusals` hears of connections that end before they become a request.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Config,
+        tls: ssl.SSLContext | None,
+        refusals: Refusals | None = None,
+    ) -> None:
         if tls is None and config.host not in LOOPBACK:
             raise ValueError("only a loopback address may be listened on without TLS")
         self._config = config
         self._tls = tls
+        self._refusals = refusals
         self._state = ServerState()
         self._uvicorn = UvicornConfig(
             app,
@@ -56,11 +67,11 @@ class Listener:
             OSError: the address cannot be listened on.
         """
         if self._tls is not None:
-            refusals_heard(self._tls, _handshake_failed)
+            refusals_heard(self._tls, self._handshake_failed)
         loop = asyncio.get_running_loop()
         limits = self._config.limits
         self._server = await loop.create_server(
-            lambda: Connection(self._uvicorn, self._state, limits, _refused, loop),
+            lambda: Connection(self._uvicorn, self._state, limits, self._refused, loop),
             self._config.host,
             self._config.port,
             ssl=self._tls,
@@ -94,15 +105,19 @@ class Listener:
             ]
             await asyncio.sleep(TICK_S)
 
+    def _handshake_failed(self, error: ssl.SSLError) -> None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            self._count("identity.untrusted")
+            log.warning("connection.refused", code="identity.untrusted", reason=error.verify_message)
+        else:
+            self._count("identity.handshake")
+            log.info("connection.refused", code="identity.handshake", reason=error.reason or "")
 
-def _handshake_failed(error: ssl.SSLError) -> None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        metrics.count_error("identity.untrusted")
-        log.warning("connection.refused", code="identity.untrusted", reason=error.verify_message)
-    else:
-        log.info("connection.refused", code="identity.handshake", reason=error.reason or "")
+    def _refused(self, error: IsnadError) -> None:
+        self._count(error.code)
+        log.warning("request.refused", code=error.code)
 
-
-def _refused(error: IsnadError) -> None:
-    metrics.count_error(error.code)
-    log.warning("request.refused", code=error.code)
+    def _count(self, code: str) -> None:
+        metrics.count_error(code)
+        if self._refusals is not None:
+            self._refusals.stranger(code)

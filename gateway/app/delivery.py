@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from gateway.log.spool import StoreSpool
 from gateway.mailbox import Mailbox
 from gateway.ports import Outbound
 from gateway.records import Handed, Message
+from gateway.refusals import Refusals
 from gateway.registry import Agency
 from gateway.registry.agency import ByEndpoint
 from gateway.registry.living import Living
@@ -80,13 +81,15 @@ async def deliver(folder: Path) -> None:
                 Look("queue", couriers.word, needed=False),
             ]
         )
+        refusals = Refusals()
         context = tls.server_context(client_issuers(living.current))
         listener = rest.inbox(
             rest_config(rest, settings, settings.deliver),
             mailbox,
-            Certificates(lambda: living.current),
+            Certificates(lambda: living.current, refusals),
             board,
             context,
+            refusals=refusals,
         )
         metrics = settings.deliver.metrics
         operations = rest.operations(rest.Config(host=metrics.host, port=metrics.port), board)
@@ -102,6 +105,7 @@ async def deliver(folder: Path) -> None:
         log.info("delivery.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
+            asyncio.create_task(every(LOOK_S, partial(refusals.leave, spool), stop)),
             asyncio.create_task(every(LOOK_S, lambda: couriers.serve(living.current), stop)),
             asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
         ]
@@ -109,6 +113,8 @@ async def deliver(folder: Path) -> None:
         await listener.stop()
         await operations.stop()
         await asyncio.gather(*chores)
+        with suppress(Unavailable):
+            refusals.leave(spool)
         await asyncio.to_thread(couriers.stop)
         log.info("delivery.stopped")
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from gateway.app.board import OK, Board, Look
 from gateway.app.parts import adapters, client_issuers, logged_in, own_queue, rest_config
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
 from gateway.doors import Gateway
+from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
 from gateway.identities import Certificates
 from gateway.log.committer import Committer
@@ -39,6 +40,7 @@ from gateway.publishing import Publishing
 from gateway.queue.relay import Relay
 from gateway.quotas import Quotas
 from gateway.records import GATEWAY, Event, Outcomes, Part, Submission, Terms
+from gateway.refusals import Refusals
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Sources
 from gateway.replays import StoredReplays
@@ -80,8 +82,9 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         living = Living(sources, spool.leave, logged=logged_digests(store))
         living.start()
         stack.callback(living.stop)
-        rules = ByRegistry(lambda: living.current, keys, Quotas(time.monotonic), settings.suite)
-        identities = Certificates(lambda: living.current)
+        refusals = Refusals()
+        rules = ByRegistry(lambda: living.current, keys, Quotas(time.monotonic), settings.suite, refusals)
+        identities = Certificates(lambda: living.current, refusals)
         # The way in.
         workers = Workers(
             Path(settings.contracts) if settings.contracts else SHIPPED,
@@ -121,6 +124,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             note=committer.note,
             signatures=OriginSignatures(partial(_origin_keys, living)),
             replays=StoredReplays(records, keys.promises),
+            refusals=refusals,
             published=Publishing(lambda: living.current),
             health=board,
         )
@@ -152,6 +156,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         log.info("gateway.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
+            asyncio.create_task(every(LOOK_S, partial(refusals.leave, spool), stop)),
             asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
             asyncio.create_task(every(HOUSEKEEPING_S, slow_housekeeping, stop)),
         ]
@@ -161,6 +166,8 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         await operations.stop()
         await groups.drain()
         await asyncio.gather(*chores)
+        with suppress(Unavailable):
+            refusals.leave(spool)
         await asyncio.to_thread(relay.stop, float(settings.stop_grace_s))
         log.info("gateway.stopped")
 

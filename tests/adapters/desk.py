@@ -26,6 +26,7 @@ from gateway.doors import Gateway, Published, Request
 from gateway.errors import Rejected, Unavailable
 from gateway.ports import SubmissionState
 from gateway.records import Event, Origin, Outcome, Outcomes, Refusal, Status, Submission
+from gateway.refusals import Refusals
 
 ORIGIN = "test.isnad.example"
 GROUP = 256
@@ -52,12 +53,15 @@ class Desk:
     states: dict[str, SubmissionState] = field(default_factory=dict)
     digests: dict[str, bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    refusals: Refusals = field(default_factory=Refusals)
     trouble: Unavailable | None = None
     ready: bool = True
 
     @property
     def gateway(self) -> Gateway:
-        return Gateway(self.accept, self, self, self.note, self, self, self.published, self.health)
+        return Gateway(
+            self.accept, self, self, self.note, self, self, self.refusals, self.published, self.health
+        )
 
     @property
     def policy(self) -> LogPolicy:

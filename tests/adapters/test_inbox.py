@@ -185,7 +185,9 @@ class TestOverHttps:
         desk.agencies[fingerprint(issued.der)] = "nea"
         tls = server_context(gateway_certificate, authority.pem)
         with (
-            serving(inbox(Config(port=0), mailbox, desk, desk.health, tls)) as listener,
+            serving(
+                inbox(Config(port=0), mailbox, desk, desk.health, tls, refusals=desk.refusals)
+            ) as listener,
             Client(listener.port, client_context(authority, issued)).http as http,
         ):
             yield http

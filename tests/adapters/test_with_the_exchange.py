@@ -33,6 +33,7 @@ from gateway.log.committer import Committer
 from gateway.log.reading import StoreRecords
 from gateway.publishing import Publishing
 from gateway.quotas import Quotas
+from gateway.refusals import Refusals
 from gateway.replays import StoredReplays
 from gateway.rules import ByRegistry, Keys
 from gateway.signatures import OriginSignatures
@@ -78,17 +79,23 @@ def client(
         log = stack.enter_context(closing(Committer(store, signer, origin=ORIGIN, outbox_max_bytes=1 << 30)))
         records = stack.enter_context(closing(StoreRecords(store, LaneKeys())))
         workers = stack.enter_context(closing(Workers(SHIPPED, "synthetic", 1)))
+        refusals = Refusals()
         rules = ByRegistry(
-            lambda: snapshot, Keys(Recipients(), LaneKeys(), LaneKeys()), Quotas(time.monotonic), Suite.HYBRID
+            lambda: snapshot,
+            Keys(Recipients(), LaneKeys(), LaneKeys()),
+            Quotas(time.monotonic),
+            Suite.HYBRID,
+            refusals,
         )
         groups = Groups(partial(exchange.promise, prepare=workers, log=log))
         gateway = Gateway(
             accept=partial(exchange.accept, rules=rules, keep=groups.keep, log=log),
-            identities=Certificates(lambda: snapshot),
+            identities=Certificates(lambda: snapshot, refusals),
             records=records,
             note=log.note,
             signatures=OriginSignatures(lambda agency: snapshot.registry.agencies[agency].origin_keys),
             replays=StoredReplays(records, LaneKeys()),
+            refusals=refusals,
             published=Publishing(lambda: snapshot),
             health=lambda: (True, {}),
         )

@@ -15,6 +15,7 @@ from crypto.pki import Credential, fingerprint, load_credential
 from gateway.demo.pki import Authority
 from gateway.errors import Rejected, Unavailable
 from gateway.records import Origin, Outcome, Refusal, Status
+from gateway.refusals import Refusals
 
 CONTRACT = "disposition.v1"
 
@@ -93,7 +94,9 @@ def serving(desk):
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=desk.authority.pem)
     loaded(context, desk.authority.issue("gateway", hosts=["localhost"], server=True))
-    gateway = Gateway(desk.accept, desk, None, desk.note, None, None, lambda _: (), lambda: (True, {}))
+    gateway = Gateway(
+        desk.accept, desk, None, desk.note, None, None, Refusals(), lambda _: (), lambda: (True, {})
+    )
     listener = inbound(Config(port=0, grace_s=1), gateway, context)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -10,6 +10,7 @@ from gateway.demo.pki import Authority
 from gateway.errors import Rejected
 from gateway.identities import Certificates
 from gateway.prepare import LEGAL_ZONE
+from gateway.refusals import Refusals
 from gateway.registry import Living
 
 DAY = timedelta(days=1)
@@ -22,8 +23,9 @@ class Door:
     def __init__(self, config):
         self.config = config
         self.now = NOW
+        self.refusals = Refusals()
         self.living = Living(config.sources(), lambda _events: None)
-        self.certificates = Certificates(lambda: self.living.current, lambda: self.now)
+        self.certificates = Certificates(lambda: self.living.current, self.refusals, lambda: self.now)
 
     def name(self, issued):
         return self.certificates.identify(issued.der)[0]

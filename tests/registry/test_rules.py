@@ -12,6 +12,7 @@ from crypto.hpke import Suite
 from gateway.errors import Rejected, Unavailable
 from gateway.quotas import Quotas
 from gateway.records import Origin, Submission
+from gateway.refusals import Refusals
 from gateway.registry import Living
 from gateway.rules import ByRegistry, Keys
 
@@ -25,10 +26,11 @@ class World:
         self.config = config
         self.keys = HeldKeys()
         self.now_s = 0.0
+        self.refusals = Refusals()
         self.living = Living(config.sources(), lambda _events: None)
         keys = Keys(self.keys, self.keys, self.keys)
         self.rules = ByRegistry(
-            lambda: self.living.current, keys, Quotas(lambda: self.now_s), Suite.CLASSICAL
+            lambda: self.living.current, keys, Quotas(lambda: self.now_s), Suite.CLASSICAL, self.refusals
         )
 
     def terms(self, sender="moh", recipient="", contract="death.v1", at=NOON):
@@ -309,6 +311,7 @@ async def test_a_stream_under_way_is_slowed_down_to_its_quota_and_not_cut_off(co
         Keys(world.keys, world.keys, world.keys),
         Quotas(time.monotonic),
         Suite.CLASSICAL,
+        world.refusals,
     )
     began = time.monotonic()
     async for group in world.rules.frame(

@@ -177,13 +177,14 @@ def test_a_client_that_sends_too_slowly_is_told_and_remembered(running: Exchange
 def test_a_client_that_does_not_finish_its_head_is_told(running: Exchange) -> None:
     answer = said(running, "POST /v1/death.v1/records HTTP/1.1\r\nhost: ")
     assert b"request.too_slow" in answer
+    assert remembered(running, "request.too_slow")
 
 
 def test_without_a_certificate_nothing_is_listened_to(running: Exchange) -> None:
     with httpx.Client(verify=running.site.client(None), base_url=running.site.url) as nobody:
         answer = nobody.post("/v1/death.v1/records", json=notification("MOH-1"))
     assert (answer.status_code, answer.json()["code"]) == (401, "identity.certificate_missing")
-    assert counted(running, "identity.certificate_missing")
+    assert remembered(running, "identity.certificate_missing")
 
 
 YESTERDAY, TOMORROW = datetime.now(UTC) - DAY, datetime.now(UTC) + DAY
@@ -202,7 +203,7 @@ def test_a_certificate_that_identifies_nobody_is_refused_with_its_reason(
     with httpx.Client(verify=running.site.client(issued), base_url=running.site.url) as client:
         answer = client.post("/v1/death.v1/records", json=notification("MOH-1"))
     assert (answer.status_code, answer.json()["code"]) == (403, code)
-    assert counted(running, code)
+    assert remembered(running, code)
 
 
 def test_a_certificate_of_another_authority_ends_the_handshake_and_the_operator_learns_of_it(
@@ -215,13 +216,18 @@ def test_a_certificate_of_another_authority_ends_the_handshake_and_the_operator_
     ):
         client.post("/v1/death.v1/records", json=notification("MOH-1"))
     assert eventually(lambda: "connection.refused" in [line.get("event") for line in running.serve.said])
-    assert counted(running, "identity.untrusted")
+    assert remembered(running, "identity.untrusted")
 
 
-def counted(running: Exchange, code: str) -> bool:
-    """Whether the metrics count an error of this code."""
+def remembered(running: Exchange, code: str) -> bool:
+    """Whether the metrics count an error of this code, and the gateway's lane comes to say so."""
     metrics = httpx.get(f"{running.site.operations_url('serve')}/metrics").text
-    return f'code="{code}"' in metrics
+
+    def codes() -> list[object]:
+        entries = running.auditor.entries("gateway")
+        return [one["code"] for one in entries if one["kind"] == "stranger.refused"]
+
+    return f'code="{code}"' in metrics and eventually(lambda: code in codes())
 
 
 def said(running: Exchange, request: str) -> bytes:

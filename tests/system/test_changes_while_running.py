@@ -141,6 +141,7 @@ def test_a_sender_beyond_its_quota_is_told_when_to_come_back(running: Exchange, 
         refused = answers[-1]
         assert code_of(refused) == "quota.records"
         assert int(refused.headers["retry-after"]) >= 1
+        assert eventually(lambda: "submission.deferred" in kinds(running, "moh"))
         with participant(running.site, "cso") as cso:
             assert cso.post("/v1/ping").status_code == 200
     finally:
@@ -166,6 +167,10 @@ def test_a_new_agency_joins_by_files_alone_and_exchanges_a_record(running: Excha
     kinds = ["record.accepted", "record.delivered", "record.disposed"]
     assert eventually(lambda: sorted(running.auditor.trace(record_id)) == kinds)
     running.auditor.verify()
+
+
+def kinds(running: Exchange, lane: str) -> list[str]:
+    return [entry["kind"] for entry in running.auditor.entries(lane)]
 
 
 def join(running: Exchange, name: str, like: str) -> None:
