@@ -14,6 +14,7 @@ from contracts import nid
 from contracts.contract import Contract
 from contracts.errors import Refused
 from contracts.framing import Splitter
+from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping
 from contracts.rules import Payload
 from contracts.schemas import Schema
@@ -70,6 +71,8 @@ class Binding:
     title_ar: str
     owner: str
     transport: tuple[str, ...]
+    files: FileRules | None
+    """How its files come; None when it sends none."""
     format: Literal["json", "xml", "csv"]
     media_types: tuple[str, ...]
     """Accepted media types; the first is the usual one."""

@@ -9,6 +9,7 @@ from contracts.contract import Contract
 from contracts.documents import BindingDocument, Csv, MappingDocument
 from contracts.errors import Problem, Refused
 from contracts.folder import Complain, Files, yaml_model
+from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping, compile_mapping
 from contracts.source import FRAMINGS, Source, csv_source, json_source, xml_source
 from contracts.strict_json import parse
@@ -60,6 +61,7 @@ def load(
         title_ar=document.title_ar,
         owner=document.owner,
         transport=tuple(document.transport),
+        files=FileRules(document.files) if document.files else None,
         format=document.format,
         media_types=tuple(document.media_types),
         encoding=document.encoding,

@@ -31,6 +31,18 @@ CODES: dict[str, CodeText] = {
         "Send fewer records at once, or send them as NDJSON.",
         "أرسل عددًا أقل من السجلات في المرة الواحدة أو أرسلها بصيغة NDJSON.",
     ),
+    "record.manifest.syntax": CodeText(
+        "The manifest is not one small JSON object",
+        "بيان الملف ليس كائن JSON واحدًا صغيرًا",
+        "Write the manifest as one flat JSON object in UTF-8, every name once.",
+        "اكتب بيان الملف كائن JSON واحدًا بسيطًا بترميز UTF-8، وكل اسم مرة واحدة.",
+    ),
+    "record.manifest.member": CodeText(
+        "A member of the manifest is missing, unknown or not what the binding says",
+        "عنصر في بيان الملف ناقص أو غير معروف أو ليس كما تنص المواصفة",
+        "Write exactly the members that the binding names, each in its form.",
+        "اكتب العناصر المذكورة في المواصفة وحدها، كلًا بصيغته.",
+    ),
     "record.encoding": CodeText(
         "The text is not in the agreed encoding",
         "النص ليس بالترميز المتفق عليه",

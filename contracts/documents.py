@@ -199,6 +199,70 @@ class CodeListsDocument(RootModel[dict[str, CodeListDocument]]):
 
 # -- binding.yaml
 
+MemberName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
+
+
+class ManifestMembers(_Document):
+    """What the agency's manifest calls each fact; what is not named here may not stand in it."""
+
+    sha256: MemberName
+    """Over the octets of the data file as it was sent, 64 hex digits."""
+    count: MemberName
+    """How many records the file holds."""
+    sequence: MemberName
+    """Whole number from 1: the part of a batch when `total` is there, otherwise it runs on from file to file."""
+    total: MemberName | None = None
+    batch: MemberName | None = None
+    size: MemberName | None = None
+    name: MemberName | None = None
+    period_from: MemberName | None = None
+    period_to: MemberName | None = None
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "ManifestMembers":
+        named = [name for name in self.model_dump().values() if name is not None]
+        if len(set(named)) != len(named):
+            raise ValueError("gives two facts the same name")
+        if (self.total is None) != (self.batch is None):
+            raise ValueError("name total and batch together: a part belongs to a batch")
+        if (self.period_from is None) != (self.period_to is None):
+            raise ValueError("name period_from and period_to together")
+        return self
+
+
+class ManifestDocument(_Document):
+    """The manifest beside a data file: a small JSON object."""
+
+    name: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*\{file\}[A-Za-z0-9._-]*$", max_length=100)
+    ]
+    """What it is called, `{file}` being the whole name of the data file: `{file}.manifest.json`."""
+    members: ManifestMembers
+    contradicted: Literal["refuse", "report"] = "refuse"
+    """What becomes of a file that has another count, size, name or period; one of another hash is refused."""
+
+
+class FilesDocument(_Document):
+    """How files come from an agency that sends by SFTP."""
+
+    names: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._*-]*$", max_length=100)]],
+        Field(min_length=1, max_length=5),
+    ]
+    """What data files are called; * stands for anything. Other files are left alone."""
+    complete: Literal["rename", "stable", "manifest"]
+    """A file is whole when it gets its name, when it stops growing, or when its manifest is there."""
+    manifest: ManifestDocument | None = None
+    """Exactly when `complete` is manifest."""
+
+    @model_validator(mode="after")
+    def _manifest_when_due(self) -> "FilesDocument":
+        if (self.manifest is not None) != (self.complete == "manifest"):
+            raise ValueError("give a manifest exactly when complete is manifest")
+        if self.manifest is not None and self.manifest.name == "{file}":
+            raise ValueError("the manifest needs another name than its file")
+        return self
+
 
 class BindingDocument(_Document):
     """How one agency sends, or is sent, records of one contract."""
@@ -215,9 +279,17 @@ class BindingDocument(_Document):
     max_record_bytes: Annotated[int, Field(ge=256, le=1024 * 1024)]
     max_document_bytes: Annotated[int, Field(ge=256, le=64 * 1024 * 1024)]
     """For a format that is read as a whole (JSON); streams of records have no such end."""
+    files: FilesDocument | None = None
+    """Exactly when `transport` names sftp."""
     unused: list[Line] = []
     """Fields of the source that the mapping leaves unread, approved; written as a mapping writes them, XML
     without prefixes."""
+
+    @model_validator(mode="after")
+    def _files_when_due(self) -> "BindingDocument":
+        if (self.files is not None) != ("sftp" in self.transport):
+            raise ValueError("give files exactly when transport names sftp")
+        return self
 
 
 # -- mapping.yaml

@@ -42,7 +42,25 @@ def _facts(voice: Voice, binding: Binding) -> Iterator[Html]:
         tag("li", voice("Way: ", "الوسيلة: "), ways),
         tag("li", voice("Format: ", "الصيغة: "), kinds),
         tag("li", voice(f"A record has at most {most} bytes", f"الحد الأقصى للسجل {most} بايت")),
+        *_files(voice, binding),
     )
+
+
+def _files(voice: Voice, binding: Binding) -> Iterator[Html]:
+    """Say what files are called, and when each is whole."""
+    if binding.files is None:
+        return
+    names = between(" ", [code(name) for name in binding.files.document.names])
+    whole = voice.of(words.COMPLETE[binding.files.complete])
+    yield tag(
+        "li", voice("Files: ", "الملفات: "), names, voice(", whole when ", "، ويكتمل الملف حين "), whole
+    )
+    manifest = binding.files.document.manifest
+    if manifest is not None:
+        called = manifest.members.model_dump(exclude_none=True)
+        told = [joined(voice.of(words.MANIFEST[fact]), ": ", code(member)) for fact, member in called.items()]
+        beside = tag("bdi", code(manifest.name.replace("{file}", "FILE")))
+        yield tag("li", voice("Manifest ", "بيان الملف "), beside, ": ", between(voice(", ", "، "), told))
 
 
 def _mapping(voice: Voice, library: Library, binding: Binding) -> Iterator[Html]:

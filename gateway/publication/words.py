@@ -105,6 +105,22 @@ TRANSPORTS = {
     "soap": Text("SOAP", "SOAP"),
     "sftp": Text("files over SFTP", "ملفات عبر SFTP"),
 }
+COMPLETE = {
+    "rename": Text("it gets this name", "يُعطى هذا الاسم"),
+    "stable": Text("it stops growing", "يتوقف نموه"),
+    "manifest": Text("its manifest is there", "يوجد بيانه بجانبه"),
+}
+MANIFEST = {
+    "sha256": Text("SHA-256 of the file as it is sent", "بصمة SHA-256 للملف كما يُرسل"),
+    "count": Text("number of records", "عدد السجلات"),
+    "sequence": Text("sequence number, from 1", "الرقم المتسلسل، من 1"),
+    "total": Text("number of parts", "عدد الأجزاء"),
+    "batch": Text("name of the batch", "اسم الدفعة"),
+    "size": Text("size in bytes", "الحجم بالبايت"),
+    "name": Text("name of the file", "اسم الملف"),
+    "period_from": Text("first day", "أول يوم"),
+    "period_to": Text("last day", "آخر يوم"),
+}
 FUNCTIONS = {
     "trim": Text("white space at both ends is removed", "تُحذف المسافات من الطرفين"),
     "digits_ascii": Text("digits of any script become ASCII", "تُحوَّل الأرقام من أي كتابة إلى 0-9"),

@@ -42,6 +42,11 @@ class Span:
         """Its length."""
         return self.months * DAYS_A_YEAR // 12
 
+    @property
+    def begins(self) -> date:
+        """Its first day."""
+        return self.until - timedelta(days=self.days - 1)
+
 
 class Scene(NamedTuple):
     """One person at the time of an event: `occurred` and `reported` are ISO dates.

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from contracts.catalogue import Catalogue
+from contracts.manifests import ManifestRules
 from contracts.rules import anniversary
 from gateway.synth import noise
 from gateway.synth.chance import MILLION, Chance
@@ -228,7 +229,7 @@ def write(flow: Flow, folder: Path, shard: Shard, tell: Callable[[int, int], Non
 
 
 def _write_file(flow: Flow, place: Path, number: int) -> int:
-    """Write one file, its answers and, for a snapshot, its manifest; return how many records it has."""
+    """Write one file, its answers and, where the binding asks for one, its manifest; return how many records it has."""
     records, name = flow.made(number), f"{number:06}.{flow.writer.ending}"
     first = next(records, None)
     if first is None:
@@ -251,16 +252,32 @@ def _write_file(flow: Flow, place: Path, number: int) -> int:
             answers.write(orjson.dumps(_answer(count, made), option=orjson.OPT_APPEND_NEWLINE))
             made = next(records, None)
         put(flow.writer.tail)
-    if flow.contract == "voter-snapshot.v1":
-        manifest = {
-            "batch_id": f"{flow.agency}-{flow.span.until}",
-            "seq": number + 1,
-            "total": flow.files,
-            "count": count,
-            "sha256": digest.hexdigest(),
-        }
-        (place / f"{name}.manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    rules = flow.voice.binding.files
+    if rules is not None and rules.manifest is not None:
+        _put_manifest(
+            rules.manifest, flow, place / name, number=number, count=count, sha256=digest.hexdigest()
+        )
     return count
+
+
+def _put_manifest(
+    rules: ManifestRules, flow: Flow, file: Path, *, number: int, count: int, sha256: str
+) -> None:
+    """Write the manifest beside a finished file, in the agency's own words."""
+    facts = {
+        "sha256": sha256,
+        "count": count,
+        "sequence": number + 1,
+        "total": flow.files,
+        "batch": f"{flow.agency}-{flow.span.until}",
+        "size": file.stat().st_size,
+        "name": file.name,
+        "period_from": flow.span.begins.isoformat(),
+        "period_to": flow.span.until.isoformat(),
+    }
+    called = rules.document.members.model_dump(exclude_none=True)
+    told = {member: facts[fact] for fact, member in called.items()}
+    file.with_name(rules.name_for(file.name)).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
 def _answer(position: int, made: Made) -> dict[str, Any]:

@@ -4,8 +4,11 @@ import hashlib
 import json
 import subprocess
 import sys
+from datetime import date
 
 import pytest
+
+import contracts
 
 ARGUMENTS = [
     "--seed", "a seed", "--persons", "12000", "--months", "12", "--intensity", "20",
@@ -59,11 +62,26 @@ def test_parts_of_a_snapshot_have_manifests_that_hold(whole):
     parts = sorted(place.glob("*.xml"))
     assert len(parts) == 2
     for number, part in enumerate(parts, start=1):
-        manifest = json.loads((place / f"{part.name}.manifest.json").read_text())
+        manifest = manifest_of(part, "voter-snapshot.v1")
         octets = part.read_bytes()
-        assert manifest["sha256"] == hashlib.sha256(octets).hexdigest()
-        assert manifest["count"] == octets.count(b"<Voter ")
-        assert (manifest["seq"], manifest["total"]) == (number, 2)
+        assert manifest.sha256 == hashlib.sha256(octets).hexdigest()
+        assert manifest.count == octets.count(b"<Voter ")
+        assert (manifest.sequence, manifest.total) == (number, 2)
+
+
+def test_files_that_run_on_have_manifests_that_hold(whole):
+    (part,) = (whole[0] / "cso/residence-change.v1").glob("*.csv")
+    manifest = manifest_of(part, "residence-change.v1")
+    octets = part.read_bytes()
+    assert manifest.sha256 == hashlib.sha256(octets).hexdigest()
+    assert manifest.count == octets.count(b"\n") - 1
+    assert (manifest.sequence, manifest.total, manifest.name) == (1, None, part.name)
+    assert manifest.period == (date(2025, 7, 1), date(2026, 6, 30))
+
+
+def manifest_of(part, contract):
+    rules = contracts.load().binding("cso", contract).files.manifest
+    return rules.read((part.parent / rules.name_for(part.name)).read_bytes())
 
 
 def test_another_seed_writes_other_files(whole, tmp_path):
