@@ -8,19 +8,22 @@ and operators need to know.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from adapters.rest.app import App
-from adapters.rest.config import Config, Limits
 from adapters.rest.inbox import Inbox
-from adapters.rest.listener import Listener
 from adapters.rest.operations import health_routes, operations_routes
 from adapters.rest.outbound import Endpoint, HttpsOutbound
 from adapters.rest.published import Publishing, describe
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
 from gateway.doors import Gateway, Health, Mailbox, Refusals
+from gateway.https.config import Config, Limits
+from gateway.https.listener import Listener
+from gateway.https.paths import Paths
 from gateway.ports import Identities
 
 __all__ = [
@@ -37,17 +40,21 @@ __all__ = [
 ]
 
 
-def inbound(config: Config, gateway: Gateway, tls: ssl.SSLContext) -> Listener:
+def inbound(
+    config: Config, gateway: Gateway, tls: ssl.SSLContext, beside: Mapping[str, ASGIApp] | None = None
+) -> Listener:
     """Return the listener on which agencies hand over records and read what became of them.
 
-    `tls` asks clients for a certificate and need not demand one: a request without is refused in words.
+    `tls` asks clients for a certificate and need not demand one: a request without is refused in words. `beside`
+    are applications of other adapters that answer on the same port, by the path below which they do.
     """
     routes: list[BaseRoute] = [
         *Reading(gateway).routes,
         *Publishing(gateway).routes,
         *health_routes(gateway.health, detailed=False),
     ]
-    return Listener(App(routes, Records(gateway, config)), config, tls, gateway.refusals)
+    app = Paths(beside or {}, App(routes, Records(gateway, config)))
+    return Listener(app, config, tls, gateway.refusals)
 
 
 def outbound(endpoint: Endpoint, tls: ssl.SSLContext) -> HttpsOutbound:

@@ -9,48 +9,17 @@ sent again.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
 
-from adapters.rest.problems import text_of
-from gateway import metrics
 from gateway.doors import Evidence
+from gateway.https.problems import text_of
 from gateway.records import Outcome, Outcomes, Refusal, Status
+from gateway.submissions import Counts
 
 NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
-_STATUSES = tuple(status.value for status in Status)
-
-
-class Counts:
-    """How many records of a submission had which outcome."""
-
-    def __init__(self) -> None:
-        self._counted: Counter[tuple[Status, str]] = Counter()
-
-    def add(self, outcomes: Outcomes) -> None:
-        """Count outcomes."""
-        self._counted.update(
-            (outcome.status, outcome.refusal.code if outcome.refusal else "") for outcome in outcomes
-        )
-
-    def of(self, status: Status) -> int:
-        """Return how many records became this."""
-        return sum(count for (counted, _), count in self._counted.items() if counted is status)
-
-    def as_json(self) -> dict[str, int]:
-        """Return the counts by outcome."""
-        counts = dict.fromkeys(_STATUSES, 0)
-        for (status, _), count in self._counted.items():
-            counts[status.value] += count
-        return counts
-
-    def report(self, sender: str, contract: str) -> None:
-        """Add to the metrics."""
-        for (status, code), count in self._counted.items():
-            metrics.count_records(sender, contract, status, code, count)
 
 
 class Lines:

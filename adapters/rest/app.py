@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.rest.records import Records
 from adapters.rest.request import language
-from adapters.rest.respond import respond_problem
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected, Unavailable
+from gateway.https.respond import respond_problem
 from gateway.prepare import uuid7
 
 PREFIX, SUFFIX = "/v1/", "/records"

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.rest.body import Body
-from adapters.rest.config import KIB, Limits
 from adapters.rest.outbound import bundle
 from gateway.doors import Mailbox
 from gateway.errors import Rejected
+from gateway.https.body import Body
+from gateway.https.config import KIB, Limits
 from gateway.ports import Identities
 
 FETCH_DEFAULT, FETCH_MOST = 100, 256

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from adapters.rest.answers import JSON, NDJSON
-from adapters.rest.problems import MEDIA_TYPE
 from gateway.components import lifted
 from gateway.doors import Published
+from gateway.https.problems import MEDIA_TYPE
 
 Node: TypeAlias = "str | int | bool | list[Node] | dict[str, Node] | Mapping[str, object]"
 

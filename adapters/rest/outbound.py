@@ -19,8 +19,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from adapters.rest.config import KIB
 from gateway.errors import Rejected, Unavailable
+from gateway.https.config import KIB
 from gateway.records import Acknowledgement, Handed
 
 ANSWER_MAX_BYTES = 64 * KIB

@@ -15,17 +15,18 @@ from dataclasses import replace
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from adapters.rest.answers import JSON, NDJSON, Counts, Lines, document, problem_line, summary_line
-from adapters.rest.body import Body, Room
-from adapters.rest.config import Config, Limits
-from adapters.rest.problems import described, refused
-from adapters.rest.request import Form, Head, head, submission_id, target
-from adapters.rest.respond import CLOSE, respond, respond_problem
+from adapters.rest.answers import JSON, NDJSON, Lines, document, problem_line, summary_line
+from adapters.rest.request import Form, Head, head, target
 from gateway import metrics
 from gateway.doors import Evidence, Gateway, Request
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
+from gateway.https.body import Body, Room
+from gateway.https.config import Config, Limits
+from gateway.https.problems import described, refused
+from gateway.https.respond import CLOSE, respond, respond_problem
 from gateway.records import Outcome, Outcomes, Status, Submission
+from gateway.submissions import Counts, submission_id
 
 EARLIER_RECEIPTS = 100
 """Duplicates whose first receipt is looked up for one document; `GET /v1/records/{id}` answers for others."""

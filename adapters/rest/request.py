@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -13,9 +11,8 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from adapters.rest.answers import JSON, NDJSON
-from adapters.rest.problems import language_of
 from gateway.errors import Rejected
-from gateway.prepare import uuid7
+from gateway.https.problems import language_of
 
 CONTRACT = re.compile(r"[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3}\Z")
 PARTICIPANT = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
@@ -86,16 +83,6 @@ def head(scope: Scope, contract: str, max_whole_bytes: int) -> Head:
         form=_form(fields, media_type, length, max_whole_bytes),
         language=language_of(fields.get(b"accept-language", b"")),
     )
-
-
-def submission_id(sender: str, idempotency_key: str) -> str:
-    """Return a submission's id: the same for the same sender and key (UUIDv8), otherwise new (UUIDv7)."""
-    if not idempotency_key:
-        return str(uuid7())
-    name = b"isnad-submission/v1\0" + sender.encode() + b"\0" + idempotency_key.encode()
-    value = int.from_bytes(hashlib.sha256(name).digest()[:16])
-    value = value & ~(0xF << 76) | 0x8 << 76  # RFC 9562 §5.8
-    return str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
 
 
 def _fields(headers: Headers) -> dict[bytes, bytes]:

@@ -18,11 +18,12 @@ from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
 from gateway.app.couriers import Couriers
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
-from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, rest_config
+from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, port_config
 from gateway.app.process import every, told_to_stop
 from gateway.consumer.ledger import LedgerFile
 from gateway.consumer.opening import BatchOpener, Reader
 from gateway.errors import Unavailable
+from gateway.https.config import Config
 from gateway.identities import Certificates
 from gateway.log.spool import StoreSpool
 from gateway.mailbox import Mailbox
@@ -84,7 +85,7 @@ async def deliver(folder: Path) -> None:
         refusals = Refusals()
         context = tls.server_context(client_issuers(living.current))
         listener = rest.inbox(
-            rest_config(rest, settings, settings.deliver),
+            port_config(settings, settings.deliver),
             mailbox,
             Certificates(lambda: living.current, refusals),
             board,
@@ -92,7 +93,7 @@ async def deliver(folder: Path) -> None:
             refusals=refusals,
         )
         metrics = settings.deliver.metrics
-        operations = rest.operations(rest.Config(host=metrics.host, port=metrics.port), board)
+        operations = rest.operations(Config(host=metrics.host, port=metrics.port), board)
         await listener.start()
         await operations.start()
 

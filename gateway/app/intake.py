@@ -24,11 +24,12 @@ from crypto.origin import OriginKey
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
-from gateway.app.parts import adapters, client_issuers, logged_in, own_queue, rest_config
+from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, port_config
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
 from gateway.doors import Gateway
 from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
+from gateway.https.config import Config
 from gateway.identities import Certificates
 from gateway.log.committer import Committer
 from gateway.log.history import INTRODUCED, introduced_keys, logged_digests
@@ -132,9 +133,10 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         certificates.append(tls)
         context = tls.server_context(client_issuers(living.current))
         rest = adapters(living.current)["rest"]
-        listener = rest.inbound(rest_config(rest, settings, settings.serve), gateway, context)
+        port = port_config(settings, settings.serve)
+        listener = rest.inbound(port, gateway, context, beside_rest(living.current, port, gateway))
         operations = rest.operations(
-            rest.Config(host=settings.serve.metrics.host, port=settings.serve.metrics.port), board
+            Config(host=settings.serve.metrics.host, port=settings.serve.metrics.port), board
         )
         await listener.start()
         await operations.start()

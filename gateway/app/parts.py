@@ -7,13 +7,16 @@ from contextlib import closing, contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+
+from starlette.types import ASGIApp
 
 from crypto.errors import KeysUnavailable
 from crypto.openbao import Connection, Session, wrapping_token
 from crypto.pki import GatewayTls
 from gateway.configuration import CRL_MAX_BYTES, read
+from gateway.doors import Gateway
 from gateway.errors import Unavailable
+from gateway.https.config import Config, Limits
 from gateway.queue.access import needs_certificate, queue_of
 from gateway.queue.local import LocalQueue
 from gateway.queue.rabbitmq import RabbitMQ as RabbitMQQueue
@@ -89,15 +92,27 @@ def pem(path: str) -> str:
     return read(file.parent, file.name, CRL_MAX_BYTES).decode("ascii", "replace")
 
 
-def rest_config(rest: ModuleType, settings: Settings, serving: Serving) -> Any:
-    """Return the REST adapter's own configuration, as the gateway's settings have it."""
+def beside_rest(snapshot: Snapshot, config: Config, gateway: Gateway) -> dict[str, ASGIApp]:
+    """Return what other adapters answer on the port that agencies call, by the path below which they do.
+
+    Such an adapter has a `PATH` and `application(config, gateway)`.
+    """
+    return {
+        module.PATH: module.application(config, gateway)
+        for module in adapters(snapshot).values()
+        if hasattr(module, "PATH")
+    }
+
+
+def port_config(settings: Settings, serving: Serving) -> Config:
+    """Return how a process listens, as the gateway's settings have it."""
     limits = settings.limits
-    return rest.Config(
+    return Config(
         host=serving.listen.host,
         port=serving.listen.port,
         server_names=serving.listen.server_names,
         grace_s=float(settings.stop_grace_s),
-        limits=rest.Limits(
+        limits=Limits(
             max_connections=limits.connections,
             max_header_bytes=limits.header_bytes,
             header_timeout_s=float(limits.header_timeout_s),

@@ -9,10 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.rest.outbound import REFERENCE
-from adapters.rest.problems import language_of
 from adapters.rest.reading import TILE
-from adapters.rest.request import IDEMPOTENCY_KEY, Form, Head, head, submission_id
+from adapters.rest.request import IDEMPOTENCY_KEY, Form, Head, head
 from gateway.errors import Rejected
+from gateway.https.problems import language_of
+from gateway.submissions import submission_id
 
 MIB = 1 << 20
 NAMES = st.sampled_from(

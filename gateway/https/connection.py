@@ -14,9 +14,9 @@ from uvicorn.config import Config as UvicornConfig
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from adapters.rest.config import Limits
-from adapters.rest.problems import rendered
 from gateway.errors import IsnadError, Rejected, Unavailable
+from gateway.https.config import Limits
+from gateway.https.problems import rendered
 
 FIELD_OVERHEAD_BYTES = 4
 """Colon, space and line end around a header field."""

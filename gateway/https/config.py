@@ -1,4 +1,4 @@
-"""How the REST adapter is configured. Every limit has a default that holds on a two-core machine."""
+"""How a port for HTTPS is configured. Every limit has a default that holds on a two-core machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Limits(BaseModel):
 
 
 class Config(BaseModel):
-    """Where the adapter listens and what it allows."""
+    """Where is listened and what is allowed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

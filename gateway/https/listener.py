@@ -11,11 +11,11 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config as UvicornConfig
 from uvicorn.server import ServerState
 
-from adapters.rest.config import Config
-from adapters.rest.connection import Connection, refusals_heard
 from gateway import metrics
 from gateway.doors import Refusals
 from gateway.errors import IsnadError
+from gateway.https.config import Config
+from gateway.https.connection import Connection, refusals_heard
 
 LOOPBACK = ("127.0.0.1", "::1")
 TICK_S = 1.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.types import Send
 
-from adapters.rest.problems import Headers, rendered
 from gateway.errors import IsnadError
+from gateway.https.problems import Headers, rendered
 
 CLOSE = (b"connection", b"close")
 """Sent when a body was not read to its end: what is left of it must not be taken for a request."""

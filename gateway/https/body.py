@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from starlette.types import Receive
 
-from adapters.rest.config import Limits
 from gateway.errors import Rejected, Unavailable
+from gateway.https.config import Limits
 
 
 class Body:

@@ -1,0 +1,52 @@
+"""What every adapter makes of a submission: its id, and how many of its records had which outcome."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import Counter
+
+from gateway import metrics
+from gateway.prepare import uuid7
+from gateway.records import Outcomes, Status
+
+_STATUSES = tuple(status.value for status in Status)
+
+
+def submission_id(sender: str, idempotency_key: str) -> str:
+    """Return a submission's id: the same for the same sender and key (UUIDv8), otherwise new (UUIDv7)."""
+    if not idempotency_key:
+        return str(uuid7())
+    name = b"isnad-submission/v1\0" + sender.encode() + b"\0" + idempotency_key.encode()
+    value = int.from_bytes(hashlib.sha256(name).digest()[:16])
+    value = value & ~(0xF << 76) | 0x8 << 76  # RFC 9562 §5.8
+    return str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+
+
+class Counts:
+    """How many records of a submission had which outcome."""
+
+    def __init__(self) -> None:
+        self._counted: Counter[tuple[Status, str]] = Counter()
+
+    def add(self, outcomes: Outcomes) -> None:
+        """Count outcomes."""
+        self._counted.update(
+            (outcome.status, outcome.refusal.code if outcome.refusal else "") for outcome in outcomes
+        )
+
+    def of(self, status: Status) -> int:
+        """Return how many records became this."""
+        return sum(count for (counted, _), count in self._counted.items() if counted is status)
+
+    def as_json(self) -> dict[str, int]:
+        """Return the counts by outcome."""
+        counts = dict.fromkeys(_STATUSES, 0)
+        for (status, _), count in self._counted.items():
+            counts[status.value] += count
+        return counts
+
+    def report(self, sender: str, contract: str) -> None:
+        """Add to the metrics."""
+        for (status, code), count in self._counted.items():
+            metrics.count_records(sender, contract, status, code, count)
