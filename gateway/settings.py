@@ -73,7 +73,10 @@ class RabbitMQ(Document):
 
 
 class Process(Document):
-    """How one process logs in to the key server: its AppRole, and where its one-use wrapping token is."""
+    """How one process logs in to the key server: its AppRole, and where its one-use wrapping token is.
+
+    The PKI role for its certificates has the same name.
+    """
 
     role: Line
     role_id: Line
@@ -81,12 +84,11 @@ class Process(Document):
 
 
 class Keys(Document):
-    """The key server, OpenBao or Vault. `certificate_role` is its PKI role for the gateway's certificates."""
+    """The key server, OpenBao or Vault."""
 
     address: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
     ca_file: FilePath
     timeout_s: Seconds = 5
-    certificate_role: Line = "isnad-gateway"
     intake: Process
     deliver: Process
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,14 @@ from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
 
 PROCESSES = ("intake", "deliver", "nea", "officer")
 POLICIES = (*PROCESSES, "admit", "admin")
-CERTIFICATE_ROLE = "isnad-gateway"
+SERVING = ("intake", "deliver")
+"""Processes with certificates of their own, each from a PKI role with its AppRole's name."""
 CERTIFICATE_TTL_S = 24 * 3600
 CA_TTL_S = 10 * 365 * 24 * 3600
 SECRET_ID_TTL_S = 300  # from handing out to logging in
 ADMIT_WRAP_TTL_S = 120  # from admitting a process to its start
 SECRET_BYTES = 32
+VERSIONED_WITHIN_S, VERSIONED_LOOK_S = 30.0, 0.05
 
 _MOUNTS: dict[str, dict[str, object]] = {
     "transit": {"type": "transit"},
@@ -39,13 +42,14 @@ class Plan:
     """What a server is prepared for.
 
     `policies` maps each name of `POLICIES` to its text (HCL). `recipients` maps key ids to who holds the
-    private half. `hosts` are the DNS names that the gateway's certificates may carry. `cidrs`, when given,
-    are the only addresses that may log in and use a login.
+    private half. `hosts` are the DNS names that the certificates of each process of `SERVING` may carry: no
+    process gets one for another's name. `cidrs`, when given, are the only addresses that may log in and use a
+    login.
     """
 
     policies: Mapping[str, str]
     recipients: Mapping[str, Holder]
-    hosts: tuple[str, ...]
+    hosts: Mapping[str, tuple[str, ...]]
     suite: Suite = Suite.HYBRID
     token_ttl_s: int = 3600
     cidrs: tuple[str, ...] = ()
@@ -156,12 +160,28 @@ def _mount(bao: OpenBao) -> None:
         there = mounted.get(f"{path}/")
         if there is None:
             bao.call("POST", f"sys/mounts/{path}", engine, answer=Nothing)
+            if path == MOUNT:
+                _await_versions(bao)
         elif there.type != engine["type"]:
             raise KeysUnavailable(
                 f"keys: {path}/ is already mounted as {there.type}; prepare a server of its own"
             )
     if "approle/" not in bao.call("GET", "sys/auth", answer=Answer[dict[str, _Mount]]).data:
         bao.call("POST", "sys/auth/approle", {"type": "approle"}, answer=Nothing)
+
+
+def _await_versions(bao: OpenBao) -> None:
+    """Wait for a new key-value engine to have versions: until then it refuses every call."""
+    deadline = time.monotonic() + VERSIONED_WITHIN_S
+    while True:
+        try:
+            _exists(bao, LANES)
+        except BadRequest:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(VERSIONED_LOOK_S)
+        else:
+            return
 
 
 def _create_log_key(bao: OpenBao, name: str, kind: str) -> None:
@@ -214,13 +234,19 @@ def _create_recipient(bao: OpenBao, kid: str, holder: Holder, suite: Suite) -> N
     _create_secret(bao, f"recipients/{kid}", half)
 
 
-def _prepare_pki(bao: OpenBao, hosts: tuple[str, ...]) -> str:
+def _prepare_pki(bao: OpenBao, hosts: Mapping[str, tuple[str, ...]]) -> str:
     try:
         bao.call("LIST", "pki/issuers", answer=Nothing)
     except NotFound:
         root = {"common_name": "Isnad gateway CA", "key_type": "ec", "key_bits": 384, "ttl": f"{CA_TTL_S}s"}
         bao.call("POST", "pki/root/generate/internal", root, answer=Nothing)
-    role = {
+    for process in SERVING:
+        bao.call("POST", f"pki/roles/isnad-{process}", _certificates_for(hosts[process]), answer=Nothing)
+    return bao.call("GET", "pki/issuer/default/json", answer=Answer[_Issuer]).data.certificate
+
+
+def _certificates_for(hosts: tuple[str, ...]) -> dict[str, object]:
+    return {
         "allowed_domains": list(hosts),
         "allow_bare_domains": True,
         "allow_subdomains": False,
@@ -235,8 +261,6 @@ def _prepare_pki(bao: OpenBao, hosts: tuple[str, ...]) -> str:
         "ttl": f"{CERTIFICATE_TTL_S}s",
         "max_ttl": f"{CERTIFICATE_TTL_S}s",
     }
-    bao.call("POST", f"pki/roles/{CERTIFICATE_ROLE}", role, answer=Nothing)
-    return bao.call("GET", "pki/issuer/default/json", answer=Answer[_Issuer]).data.certificate
 
 
 def _create_role(bao: OpenBao, process: str, plan: Plan) -> str:

@@ -63,9 +63,11 @@ async def deliver(folder: Path) -> None:
         opener = _Opener(settings, living, session, ledger)
         mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
         queue = stack.enter_context(
-            own_queue(settings, session, for_delivery(settings.queue), certificates, declares=False)
+            own_queue(
+                session, settings.keys.deliver, for_delivery(settings.queue), certificates, declares=False
+            )
         )
-        tls = GatewayTls(session, settings.keys.certificate_role, settings.deliver.listen.server_names)
+        tls = GatewayTls(session, settings.keys.deliver.role, settings.deliver.listen.server_names)
         certificates.append(tls)
         rest = adapters(living.current)["rest"]
         couriers = Couriers(

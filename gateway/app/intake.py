@@ -101,7 +101,9 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
 
         groups = Groups(promise)
         # The way on.
-        queue = stack.enter_context(own_queue(settings, session, settings.queue, certificates, declares=True))
+        queue = stack.enter_context(
+            own_queue(session, settings.keys.intake, settings.queue, certificates, declares=True)
+        )
         outbox = stack.enter_context(closing(StoreOutbox(store, committer)))
         relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
         relay.start()
@@ -129,7 +131,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             published=Publishing(lambda: living.current),
             health=board,
         )
-        tls = GatewayTls(session, settings.keys.certificate_role, settings.serve.listen.server_names)
+        tls = GatewayTls(session, settings.keys.intake.role, settings.serve.listen.server_names)
         certificates.append(tls)
         context = tls.server_context(client_issuers(living.current))
         rest = adapters(living.current)["rest"]

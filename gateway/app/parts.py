@@ -44,8 +44,8 @@ def logged_in(settings: Settings, process: Process) -> Iterator[Session]:
 
 @contextmanager
 def own_queue(
-    settings: Settings,
     session: Session,
+    process: Process,
     queue: EmbeddedQueue | RabbitMQ,
     certificates: list[GatewayTls],
     *,
@@ -58,7 +58,7 @@ def own_queue(
     tls = None
     if isinstance(queue, RabbitMQ) and needs_certificate(queue):
         try:
-            own = GatewayTls(session, settings.keys.certificate_role, (queue.user,))
+            own = GatewayTls(session, process.role, (queue.user,))
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
         certificates.append(own)

@@ -46,7 +46,14 @@ def keys(context: click.Context, address: str, ca: Path) -> None:
     "--policies", default="docker/openbao/policies", show_default=True, type=click.Path(path_type=Path)
 )
 @click.option("--recipient", "recipients", multiple=True, metavar="KEY-ID=delivery|nea", help="Repeatable.")
-@click.option("--host", "hosts", multiple=True, required=True, help="A DNS name of the gateway. Repeatable.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    required=True,
+    metavar="[PROCESS=]NAME",
+    help="A DNS name for certificates of both processes, or of intake or deliver alone. Repeatable.",
+)
 @click.option(
     "--suite", type=click.Choice([suite.value for suite in Suite]), default="hybrid", show_default=True
 )
@@ -67,7 +74,7 @@ def init(  # noqa: PLR0917  click passes options by name
         plan = server.Plan(
             policies=server.read_policies(policies),
             recipients=dict(_recipient(text) for text in recipients),
-            hosts=hosts,
+            hosts={process: _names_of(process, hosts) for process in server.SERVING},
             suite=Suite(suite),
             token_ttl_s=token_ttl_s,
             cidrs=cidrs,
@@ -118,6 +125,15 @@ def _recipient(text: str) -> tuple[str, Holder]:
     if holder not in HOLDERS:
         raise ValueError("--recipient: must be KEY-ID=delivery or KEY-ID=nea")
     return kid, cast("Holder", holder)
+
+
+def _names_of(process: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that stand for all processes or for this one."""
+    split = [host.rpartition("=") for host in hosts]
+    for owner, _, _ in split:
+        if owner not in ("", *server.SERVING):
+            raise ValueError("--host: must be NAME, intake=NAME or deliver=NAME")
+    return tuple(name for owner, _, name in split if owner in ("", process))
 
 
 def _print(value: object) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from crypto.openbao.prepare import Plan, Prepared, admit, prepare, read_policies
+from crypto.openbao.prepare import SERVING, Plan, Prepared, admit, prepare, read_policies
 from gateway.demo import openbao
 from gateway.demo.pki import Authority, Issued
 from gateway.demo.rabbitmq import Server as Broker
@@ -246,7 +246,9 @@ def site(folder: Path, broker: Broker | None = None, **settings: Any) -> Iterato
     """Prepare a site in an empty folder. `settings` replace top-level keys of `gateway.yaml`."""
     with ExitStack() as stack:
         keys = stack.enter_context(openbao.running())
-        plan = Plan(policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=(HOST,))
+        plan = Plan(
+            policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=dict.fromkeys(SERVING, (HOST,))
+        )
         prepared = prepare(keys.administrator(), plan)
         names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint")
         made = Site(

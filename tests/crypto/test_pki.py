@@ -18,7 +18,7 @@ from crypto.errors import KeysUnavailable
 from crypto.pki import GatewayTls, PeerRefused, PeerVerifier, fingerprint, issue, spki_pin
 from gateway.demo.pki import DAY, HOUR, Authority
 
-ROLE = "isnad-gateway"
+INTAKE, DELIVER = "isnad-intake", "isnad-deliver"
 
 
 def verifier(*authorities: Authority) -> PeerVerifier:
@@ -183,7 +183,7 @@ def _quietly(serve) -> None:
 
 
 def test_the_gateways_certificate_is_for_its_name_and_a_short_time(openbao: KeyServer) -> None:
-    credential = issue(openbao.session("intake"), ROLE, ["localhost"])
+    credential = issue(openbao.session("intake"), INTAKE, ["localhost"])
     leaf = x509.load_pem_x509_certificate(credential.chain_pem.encode())
 
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -195,18 +195,26 @@ def test_the_gateways_certificate_is_for_its_name_and_a_short_time(openbao: KeyS
 
 def test_a_name_that_the_role_does_not_allow_is_not_certified(openbao: KeyServer) -> None:
     with pytest.raises(KeysUnavailable):
-        issue(openbao.session("intake"), ROLE, ["gateway.attacker.example"])
+        issue(openbao.session("intake"), INTAKE, ["gateway.attacker.example"])
 
 
 def test_officers_and_the_authority_get_no_gateway_certificate(openbao: KeyServer) -> None:
     for process in ("officer", "nea"):
-        with pytest.raises(KeysUnavailable, match="not allowed"):
-            issue(openbao.session(process), ROLE, ["localhost"])
+        for role in (INTAKE, DELIVER):
+            with pytest.raises(KeysUnavailable, match="not allowed"):
+                issue(openbao.session(process), role, ["localhost"])
+
+
+def test_no_process_of_the_gateway_gets_a_certificate_for_the_other(openbao: KeyServer) -> None:
+    with pytest.raises(KeysUnavailable, match="not allowed"):
+        issue(openbao.session("deliver"), INTAKE, ["localhost"])
+    with pytest.raises(KeysUnavailable, match="not allowed"):
+        issue(openbao.session("intake"), DELIVER, ["localhost"])
 
 
 def test_the_gateway_and_an_agency_meet_over_tls(openbao: KeyServer) -> None:
     agencies = Authority("agencies")
-    tls = GatewayTls(openbao.session("intake"), ROLE, ["localhost"])
+    tls = GatewayTls(openbao.session("intake"), INTAKE, ["localhost"])
     issued = agencies.issue("moi")
 
     shown, seen, version = handshake(tls.server_context(agencies.pem), agency(openbao, issued))
@@ -230,7 +238,7 @@ def test_a_client_without_a_valid_certificate_is_let_in_to_be_refused(
     openbao: KeyServer,
 ) -> None:
     agencies = Authority("agencies")
-    server = GatewayTls(openbao.session("intake"), ROLE, ["localhost"]).server_context(agencies.pem)
+    server = GatewayTls(openbao.session("intake"), INTAKE, ["localhost"]).server_context(agencies.pem)
     expired = agencies.issue("moi", valid_from=datetime.now(UTC) - 3 * DAY, valid_for=DAY)
 
     assert handshake(server, agency(openbao))[1] is None
@@ -240,7 +248,7 @@ def test_a_client_without_a_valid_certificate_is_let_in_to_be_refused(
 
 
 def test_a_client_of_another_issuer_does_not_get_in(openbao: KeyServer) -> None:
-    server = GatewayTls(openbao.session("intake"), ROLE, ["localhost"]).server_context(
+    server = GatewayTls(openbao.session("intake"), INTAKE, ["localhost"]).server_context(
         Authority("agencies").pem
     )
 
@@ -250,7 +258,7 @@ def test_a_client_of_another_issuer_does_not_get_in(openbao: KeyServer) -> None:
 
 def test_tls_1_2_is_spoken_with_ephemeral_keys_and_aead_only(openbao: KeyServer) -> None:
     agencies = Authority("agencies")
-    server = GatewayTls(openbao.session("intake"), ROLE, ["localhost"]).server_context(agencies.pem)
+    server = GatewayTls(openbao.session("intake"), INTAKE, ["localhost"]).server_context(agencies.pem)
     old = agency(openbao, agencies.issue("moi"))
     old.maximum_version = ssl.TLSVersion.TLSv1_2
 
@@ -263,7 +271,7 @@ def test_tls_1_2_is_spoken_with_ephemeral_keys_and_aead_only(openbao: KeyServer)
 
 def test_the_gateway_calls_only_servers_of_the_issuer_and_the_name_it_means(openbao: KeyServer) -> None:
     agencies = Authority("agencies")
-    client = GatewayTls(openbao.session("deliver"), ROLE, ["localhost"]).client_context(agencies.pem)
+    client = GatewayTls(openbao.session("deliver"), DELIVER, ["localhost"]).client_context(agencies.pem)
     endpoint = agencies.issue("moi", hosts=("moi.example",), server=True)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     descriptor = os.memfd_create("server")
@@ -281,7 +289,7 @@ def test_the_gateway_calls_only_servers_of_the_issuer_and_the_name_it_means(open
 
 def test_a_renewed_certificate_is_shown_by_contexts_in_use(openbao: KeyServer) -> None:
     agencies = Authority("agencies")
-    tls = GatewayTls(openbao.session("intake"), ROLE, ["localhost"])
+    tls = GatewayTls(openbao.session("intake"), INTAKE, ["localhost"])
     server = tls.server_context(agencies.pem)
     client = agency(openbao, agencies.issue("moi"))
     first = handshake(server, client)[0]
@@ -294,7 +302,7 @@ def test_a_renewed_certificate_is_shown_by_contexts_in_use(openbao: KeyServer) -
 
 
 def test_no_private_key_is_left_open(openbao: KeyServer) -> None:
-    GatewayTls(openbao.session("intake"), ROLE, ["localhost"]).server_context(Authority("agencies").pem)
+    GatewayTls(openbao.session("intake"), INTAKE, ["localhost"]).server_context(Authority("agencies").pem)
 
     open_files = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]  # noqa: PTH115
 

@@ -10,7 +10,7 @@ import pytest
 
 from crypto.openbao import Administrator, Session
 from crypto.openbao import prepare as preparing
-from crypto.openbao.prepare import Plan, Prepared
+from crypto.openbao.prepare import SERVING, Plan, Prepared
 from gateway.demo import openbao as development
 from gateway.demo.openbao import Server
 
@@ -23,7 +23,7 @@ def plan(**changes: object) -> Plan:
     fields: dict[str, object] = {
         "policies": preparing.read_policies(POLICIES),
         "recipients": RECIPIENTS,
-        "hosts": ("localhost",),
+        "hosts": dict.fromkeys(SERVING, ("localhost",)),
     }
     return Plan(**{**fields, **changes})
 

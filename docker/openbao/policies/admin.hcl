@@ -69,7 +69,10 @@ path "pki/issuers" {
 path "pki/root/generate/internal" {
   capabilities = ["create", "update"]
 }
-path "pki/roles/isnad-gateway" {
+path "pki/roles/isnad-intake" {
+  capabilities = ["create", "update"]
+}
+path "pki/roles/isnad-deliver" {
   capabilities = ["create", "update"]
 }
 path "pki/issuer/default/json" {

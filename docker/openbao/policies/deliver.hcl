@@ -14,7 +14,7 @@ path "transit/keys/isnad-log-mldsa44" {
 }
 
 # The gateway's own TLS certificate, for a key that stays in the process.
-path "pki/sign/isnad-gateway" {
+path "pki/sign/isnad-deliver" {
   capabilities = ["update"]
 }
 

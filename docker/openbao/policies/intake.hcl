@@ -28,7 +28,7 @@ path "isnad/data/intake/promises" {
 }
 
 # The gateway's own TLS certificate, for a key that stays in the process.
-path "pki/sign/isnad-gateway" {
+path "pki/sign/isnad-intake" {
   capabilities = ["update"]
 }
 
