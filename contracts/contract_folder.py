@@ -16,6 +16,8 @@ Codes = Mapping[str, CodeList]
 
 _COMMON = ("source_ref", "op", "occurred_on")
 """Every canonical record has the sender's reference, what is done with it, and when it happened."""
+_EVENT_FIELDS = frozenset({"v", "kind", "time", "about", "first", "count", "disposition"})
+"""What an entry about a record says already, beside the contract's `logged` fields."""
 
 
 def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Contract | None:
@@ -150,6 +152,8 @@ def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, st
         node = schema_lint.resolve(schema, "/" + name)
         if node is None or not ({"enum", "const"} & node.keys()):
             found.append(("logged", f"{name} must be an enumerated field: it stands in clear in the log"))
+        if name in _EVENT_FIELDS:
+            found.append(("logged", f"{name} is a field that every event of the log has already"))
     return found
 
 

@@ -115,20 +115,14 @@ class ByRegistry:
         quota = _quota(snapshot, sender)
         splitter = snapshot.catalogue.binding(sender, contract).splitter(RECORD_MAX_BYTES, media_type)
         began = False
-        position = 0
-        try:
-            async for data in body:
-                for group in _groups(splitter.feed(data)):
-                    if began:
-                        await asyncio.sleep(self._quotas.wait_s(sender, quota))
-                    began, position = True, group[-1].position
-                    yield group
-            for group in _groups(splitter.close()):
-                position = group[-1].position
+        async for data in body:
+            for group in _groups(splitter.feed(data)):
+                if began:
+                    await asyncio.sleep(self._quotas.wait_s(sender, quota))
+                began = True
                 yield group
-        except contracts.Refused as error:
-            refusal = Refusal(error.code, error.field, error.rule)
-            yield (Framed(error.position or position + 1, b"", refusal),)
+        for group in _groups(splitter.close()):
+            yield group
 
     @contextmanager
     def _deferring(self, sender: str) -> Iterator[None]:

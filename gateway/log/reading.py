@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.entry import parse_entry
@@ -18,7 +19,7 @@ from crypto.errors import KeysUnavailable
 from crypto.keys import PromiseKeys
 from crypto.merkle import HASH_BYTES
 from crypto.receipt import Receipt
-from gateway.errors import Unavailable
+from gateway.errors import Tampered, Unavailable
 from gateway.log.lane import tile_reader
 from gateway.log.promises import promised
 from gateway.log.proofs import Place, entry_at, lane_named, latest, receipt_at
@@ -60,7 +61,8 @@ class Readers:
 class StoreRecords:
     """Implements `ports.Records`; safe to call from several threads.
 
-    Every method may raise `Unavailable` with `unavailable.store`; `receipt` also with `unavailable.keys`.
+    Every method may raise `Unavailable` with `unavailable.store`; `receipt` also with `unavailable.keys`, and
+    `Tampered` when somebody changed what it is made of.
     """
 
     def __init__(self, path: Path, keys: PromiseKeys) -> None:
@@ -149,7 +151,10 @@ class StoreRecords:
             key = self._keys.promise(promise.lane)
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", "the salt of the receipt cannot be read now") from error
-        return open_salt(AESGCM(salt_key(key)), promise.record_id, promise.salt)
+        try:
+            return open_salt(AESGCM(salt_key(key)), promise.record_id, promise.salt)
+        except InvalidTag as error:
+            raise Tampered("tampered.log", "the salt of the receipt is not the one that was kept") from error
 
 
 _SUBMISSION = "FROM submission WHERE (sender, id) = (?, ?)"

@@ -19,7 +19,7 @@ LOOK_S = 0.2
 """How often the outbox is looked into when nobody says that there is something."""
 GATHER_S = 0.05
 """How long messages gather after some were relayed: every time costs two transactions and a signature."""
-BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 30.0
+BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 5.0
 
 log = structlog.get_logger()
 

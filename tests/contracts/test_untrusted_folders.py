@@ -67,6 +67,12 @@ def test_the_digest_sees_every_octet_and_every_name(folder):
         ),
         (
             "canonical/disposition/v1/contract.odcs.yaml",
+            "[outcome, code]",
+            "[outcome, count]",
+            "every event of the log has already",
+        ),
+        (
+            "canonical/disposition/v1/contract.odcs.yaml",
             "value: /event_id",
             "value: /event_ref",
             "format uuid",

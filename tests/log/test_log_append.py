@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import orjson
@@ -14,7 +15,7 @@ from crypto.entry import record_id
 from crypto.hpke import Suite
 from crypto.opening import Expectation, ExpectedLane, open_batch
 from crypto.receipt import verify_logged, verify_receipt
-from gateway.errors import Unavailable
+from gateway.errors import Tampered, Unavailable
 from gateway.log.replay import verify_lane
 from gateway.records import Event, Known, SealedBatch
 
@@ -45,6 +46,15 @@ async def test_the_receipt_asked_for_later_is_against_the_latest_checkpoint(stor
     assert store.records.receipt(identifier("d/1"), "cso") is None, "another agency's receipt"
     assert store.records.receipt(identifier("d/99"), "moh") is None
     assert store.records.receipt("no-id", "moh") is None
+
+
+async def test_a_receipt_whose_salt_somebody_changed_is_not_made(store):
+    await store.log.append(batch_of(terms_of(), ["d/1"]))
+    with closing(sqlite3.connect(store.path)) as db, db:
+        db.execute("UPDATE promise SET salt = zeroblob(60)")
+    with pytest.raises(Tampered) as caught:
+        store.records.receipt(identifier("d/1"), "moh")
+    assert caught.value.code == "tampered.log"
 
 
 async def test_a_lane_begins_with_an_entry_that_says_so(store):
