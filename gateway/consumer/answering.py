@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Literal
 
 import httpx
 import msgspec
@@ -96,13 +95,14 @@ class Answering:
     def _send(self, agency: str, answers: Sequence[Answer]) -> int:
         body = b"".join(encode(answer) for answer in answers)
         outcomes = self._post(agency, body, len(answers))
-        receipted, refused = [], {}
+        receipted: list[Answer] = []
+        refused: dict[Answer, str] = {}
         for outcome in outcomes:
             answer = answers[outcome.position - 1]
             if outcome.outcome == "refused":
-                refused[answer.owed.record_id] = outcome.code
-            elif outcome.id == record_id(self._participant, CONTRACT, reference(answer), "assert"):
-                receipted.append(answer.owed.record_id)
+                refused[answer] = outcome.code
+            elif outcome.id == record_id(self._participant, CONTRACT, reference(answer), _op(answer)):
+                receipted.append(answer)
             else:
                 raise Unavailable(UNAVAILABLE, "the gateway answered for another record")
         self._answers.settle(receipted, refused)
@@ -136,7 +136,16 @@ class Answering:
 
 def reference(answer: Answer) -> str:
     """Return the answer's own source reference: the same at every retry."""
-    return f"d:{answer.owed.record_id}"
+    return _reference(answer.owed.record_id, answer.number)
+
+
+def _reference(record: str, number: int) -> str:
+    return f"d:{record}:{number}" if number else f"d:{record}"
+
+
+def _op(answer: Answer) -> str:
+    """Every answer after the first one corrects the one before."""
+    return "correct" if answer.number else "assert"
 
 
 def encode(answer: Answer) -> bytes:
@@ -145,13 +154,15 @@ def encode(answer: Answer) -> bytes:
     decided = datetime.fromtimestamp(answer.decided_ms // 1000, UTC)
     members: dict[str, str] = {
         "source_ref": reference(answer),
-        "op": "assert",
+        "op": _op(answer),
         "occurred_on": decided.astimezone(LEGAL_ZONE).date().isoformat(),
         "event_source": owed.agency,
         "event_id": owed.record_id,
         "event_ref": owed.source_ref,
         "outcome": disposition.outcome.value,
     }
+    if answer.number:
+        members["prior_ref"] = _reference(owed.record_id, answer.number - 1)
     if disposition.outcome is Decision.APPLIED:
         members["applied_at"] = f"{decided:%Y-%m-%dT%H:%M:%SZ}"
     if disposition.code:
@@ -169,7 +180,7 @@ class _Outcome(msgspec.Struct, frozen=True):
     """A line of the gateway's answer, as far as it matters here; lines of other kinds have no `outcome`."""
 
     position: int = 0
-    outcome: Literal["", "accepted", "duplicate", "refused"] = ""
+    outcome: str = ""
     id: str = ""
     code: str = ""
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.consumer.dispositions import Decision, Disposition, Reason
+from gateway.consumer.dispositions import INTERIM, Decision, Disposition, Reason
 from gateway.consumer.ledger import LedgerFile, handle, id_octets, id_text
 
 
@@ -21,11 +21,12 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer for a record, decided at `decided_ms` (Unix ms)."""
+    """An answer for a record, decided at `decided_ms` (Unix ms); `number` counts those that came before it."""
 
     owed: Owed
     disposition: Disposition
     decided_ms: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ class Answers:
     def keep(self, answers: Sequence[Answer]) -> None:
         """Mark records as handled and keep their answers, all or none.
 
-        The first answer for a record stands; a later one changes nothing.
+        The first answer for a record stands, unless it was `INTERIM`; a later one changes nothing.
         """
         with self._ledger.transaction() as db:
             for answer in answers:
-                _owe(db, answer.owed)
-                _decide(db, answer.owed.record_id, answer.disposition, answer.decided_ms)
+                if _owe(db, answer.owed):
+                    _decide(db, answer.owed.record_id, answer.disposition, answer.decided_ms)
 
     def owe(self, owed: Sequence[Owed]) -> None:
         """Mark records as handled and remember that the core owes answers for them, all or none."""
@@ -64,6 +65,8 @@ class Answers:
 
     def decide(self, record_id: str, disposition: Disposition, decided_ms: int) -> bool:
         """Keep the core's answer for a record that was handed to it before; tell whether one was owed.
+
+        After an `INTERIM` answer another one is.
 
         Raises:
             LookupError: no record of this id was handed over, or not yet.
@@ -78,7 +81,7 @@ class Answers:
     def ready(self, limit: int) -> Sequence[Answer]:
         """Return up to `limit` answers that wait to be sent, oldest first."""
         rows = self._ledger.rows(
-            "SELECT record, agency, source_ref, outcome, code, field_path, decided_ms FROM answer"
+            "SELECT record, agency, source_ref, outcome, code, field_path, decided_ms, number FROM answer"
             " WHERE outcome IS NOT NULL AND refused IS NULL ORDER BY seq LIMIT ?",
             [limit],
         )
@@ -87,20 +90,23 @@ class Answers:
                 Owed(id_text(record), agency, source_ref),
                 Disposition(Decision(outcome), Reason(code) if code else None, field_path),
                 decided_ms,
+                number,
             )
-            for record, agency, source_ref, outcome, code, field_path, decided_ms in rows
+            for record, agency, source_ref, outcome, code, field_path, decided_ms, number in rows
         ]
 
-    def settle(self, receipted: Sequence[str], refused: Mapping[str, str]) -> None:
+    def settle(self, receipted: Sequence[Answer], refused: Mapping[Answer, str]) -> None:
         """Forget the answers that the gateway has receipted, and set aside those that it refused.
 
-        Both name records; `refused` maps to the code that says why.
+        `refused` maps to the code that says why.
         """
         with self._ledger.transaction() as db:
-            db.executemany("DELETE FROM answer WHERE record = ?", [(id_octets(one),) for one in receipted])
             db.executemany(
-                "UPDATE answer SET refused = ? WHERE record = ?",
-                [(code, id_octets(one)) for one, code in refused.items()],
+                "DELETE FROM answer WHERE (record, number) = (?, ?)", [_key(one) for one in receipted]
+            )
+            db.executemany(
+                "UPDATE answer SET refused = ? WHERE (record, number) = (?, ?)",
+                [(code, *_key(one)) for one, code in refused.items()],
             )
 
     def again(self) -> int:
@@ -119,13 +125,22 @@ class Answers:
         return AnswersState(*counts)
 
 
-def _owe(db: sqlite3.Connection, owed: Owed) -> None:
+def _key(answer: Answer) -> tuple[bytes, int]:
+    return id_octets(answer.owed.record_id), answer.number
+
+
+def _owe(db: sqlite3.Connection, owed: Owed) -> bool:
+    """Mark a record as handled; tell whether it was not before.
+
+    If it was, its answer is on its way, or was receipted long ago.
+    """
     if not handle(db, [owed.record_id]):
-        return  # it was handled before: its answer is on its way, or was receipted long ago
+        return False
     db.execute(
-        "INSERT INTO answer (record, agency, source_ref) VALUES (?, ?, ?)",
+        "INSERT INTO answer (record, number, agency, source_ref) VALUES (?, 0, ?, ?)",
         [id_octets(owed.record_id), owed.agency, owed.source_ref],
     )
+    return True
 
 
 def _decide(db: sqlite3.Connection, record_id: str, disposition: Disposition, decided_ms: int) -> bool:
@@ -140,4 +155,10 @@ def _decide(db: sqlite3.Connection, record_id: str, disposition: Disposition, de
             id_octets(record_id),
         ],
     )
+    if decided.rowcount and disposition.outcome in INTERIM:
+        db.execute(
+            "INSERT INTO answer (record, number, agency, source_ref)"
+            " SELECT record, max(number) + 1, agency, source_ref FROM answer WHERE record = ?",
+            [id_octets(record_id)],
+        )
     return decided.rowcount == 1

@@ -39,6 +39,10 @@ class Reason(StrEnum):
     FROZEN = "FROZEN"
 
 
+INTERIM = frozenset({Decision.HELD_FREEZE, Decision.PENDING_REVIEW})
+"""What is not the last word: another answer is owed for the record, and corrects this one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disposition:
     """A recipient's answer for one record.

@@ -39,10 +39,12 @@ CREATE TABLE stop (  -- a cleared stop ends an epoch of its lane
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE handled (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE answer (
-    record BLOB NOT NULL UNIQUE, agency TEXT NOT NULL, source_ref TEXT NOT NULL,
+    record BLOB NOT NULL, number INTEGER NOT NULL,  -- 0, and one more for each answer that was not the last
+    agency TEXT NOT NULL, source_ref TEXT NOT NULL,
     outcome TEXT, code TEXT, field_path TEXT, decided_ms INTEGER,  -- NULL while the core still owes it
     refused TEXT,  -- the code with which the gateway refused the answer
-    seq INTEGER PRIMARY KEY
+    seq INTEGER PRIMARY KEY,
+    UNIQUE (record, number)
 ) STRICT;
 CREATE INDEX answer_ready ON answer (seq) WHERE outcome IS NOT NULL AND refused IS NULL;
 """

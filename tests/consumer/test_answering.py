@@ -166,6 +166,16 @@ def test_the_thread_goes_on_after_an_outage(answers, answering, desk):
     assert answers.state() == SETTLED
 
 
+def test_the_last_word_corrects_the_answer_before_it_even_in_the_same_submission(answers, answering, desk):
+    answers.keep(given(1, disposition=Disposition.of("PENDING_REVIEW", "NAME_CONFLICT")))
+    assert answers.decide(identifier(1), APPLIED, time.time_ns() // 1_000_000)
+    assert answering.send() == 2
+    first, last = (payload for _, payload in desk.taken.values())
+    assert (first["op"], first["outcome"]) == ("assert", "PENDING_REVIEW")
+    assert (last["op"], last["outcome"], last["prior_ref"]) == ("correct", "APPLIED", first["source_ref"])
+    assert answers.state() == SETTLED
+
+
 def test_the_day_of_an_answer_is_that_of_the_countrys_wall_calendar():
     # 22:30 UTC on 30 January is half past midnight on the 31st in Cairo.
     (answer,) = given(1, at_ms=1_769_812_200_000)

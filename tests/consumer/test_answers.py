@@ -7,6 +7,7 @@ from gateway.consumer.answers import Answer, Answers, AnswersState, Owed
 from gateway.consumer.dispositions import Decision, Disposition, Reason
 
 APPLIED = Disposition(Decision.APPLIED)
+REVIEWED = Disposition(Decision.PENDING_REVIEW, Reason.NAME_CONFLICT, "/person/name")
 UNKNOWN = Disposition(Decision.REJECTED, Reason.NID_UNKNOWN, "/person/nid")
 
 
@@ -35,7 +36,7 @@ def test_a_receipted_answer_is_forgotten_and_not_given_again(tmp_path):
     with ledger_at(tmp_path / "ledger.db") as ledger:
         answers = Answers(ledger)
         answers.keep([Answer(owed(), APPLIED, 1)])
-        answers.settle([owed().record_id], {})
+        answers.settle([Answer(owed(), APPLIED, 1)], {})
         answers.keep([Answer(owed(), UNKNOWN, 2)])
         assert answers.state() == AnswersState(awaited=0, ready=0, refused=0)
 
@@ -44,7 +45,7 @@ def test_a_refused_answer_is_set_aside_and_counted(tmp_path):
     with ledger_at(tmp_path / "ledger.db") as ledger:
         answers = Answers(ledger)
         answers.keep([Answer(owed(1), APPLIED, 1), Answer(owed(2), APPLIED, 1)])
-        answers.settle([], {owed(1).record_id: "record.conflict"})
+        answers.settle([], {Answer(owed(1), APPLIED, 1): "record.conflict"})
         assert [answer.owed for answer in answers.ready(10)] == [owed(2)]
         assert answers.state() == AnswersState(awaited=0, ready=1, refused=1)
 
@@ -53,7 +54,7 @@ def test_a_refused_answer_can_be_sent_once_more(tmp_path):
     with ledger_at(tmp_path / "ledger.db") as ledger:
         answers = Answers(ledger)
         answers.keep([Answer(owed(1), APPLIED, 1)])
-        answers.settle([], {owed(1).record_id: "record.date.future"})
+        answers.settle([], {Answer(owed(1), APPLIED, 1): "record.date.future"})
         assert answers.again() == 1
         assert answers.ready(10) == [Answer(owed(1), APPLIED, 1)]
 
@@ -75,6 +76,30 @@ def test_a_record_handed_over_awaits_the_cores_answer(tmp_path):
         assert answers.decide(owed(1).record_id, UNKNOWN, 7)
         assert answers.ready(10) == [Answer(owed(1), UNKNOWN, 7)]
         assert answers.state() == AnswersState(awaited=1, ready=1, refused=0)
+
+
+def test_after_an_answer_that_is_not_the_last_word_another_is_owed(tmp_path):
+    with ledger_at(tmp_path / "ledger.db") as ledger:
+        answers, record = Answers(ledger), owed().record_id
+        answers.keep([Answer(owed(), REVIEWED, 1)])
+        assert answers.state() == AnswersState(awaited=1, ready=1, refused=0)
+        answers.settle(answers.ready(1), {})
+        assert answers.decide(record, REVIEWED, 2)
+        assert answers.decide(record, APPLIED, 3)
+        assert not answers.decide(record, UNKNOWN, 4)
+        last = [Answer(owed(), REVIEWED, 2, 1), Answer(owed(), APPLIED, 3, 2)]
+        assert answers.ready(10) == last
+        answers.settle(last, {})
+        assert answers.state() == AnswersState(awaited=0, ready=0, refused=0)
+
+
+def test_an_interim_answer_given_again_after_a_crash_asks_for_no_second_last_word(tmp_path):
+    with ledger_at(tmp_path / "ledger.db") as ledger:
+        answers = Answers(ledger)
+        for _ in range(2):
+            answers.keep([Answer(owed(), REVIEWED, 1)])
+        assert answers.ready(10) == [Answer(owed(), REVIEWED, 1)]
+        assert answers.state().awaited == 1
 
 
 def test_an_answer_nobody_is_owed_changes_nothing(tmp_path):
