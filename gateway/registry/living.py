@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import structlog
 
@@ -17,9 +18,14 @@ from contracts.errors import Invalid
 from gateway import metrics
 from gateway.errors import Unavailable
 from gateway.records import Event
-from gateway.registry.snapshot import Digests, Snapshot, Sources, changes
+from gateway.registry.snapshot import Digests, Signature, Snapshot, Sources, changes
 
 POLL_S = 1.0
+CONTRACTS_EVERY = 10
+"""The contracts are looked at this many times less often: thousands of files, which change when somebody joins.
+
+Each of them takes the interpreter from those who take records in, if only for microseconds.
+"""
 
 log = structlog.get_logger()
 
@@ -45,9 +51,10 @@ class Living:
         into force;
             when it raises `Unavailable` the change waits.
         logged: the digests that the gateway's lane holds already, so that a restart logs only what has
-        changed. poll_s: how often the files are looked at, in seconds. A change counts once it has stood
-        still for one look,
-            so that a folder in the middle of being rewritten is not taken for a new one.
+            changed.
+        poll_s: how often the configuration is looked at, in seconds; the contracts, `CONTRACTS_EVERY` times
+            less often. A change counts once it has stood still for one look, so that a folder in the middle of
+            being rewritten is not taken for a new one.
 
     Raises:
         Invalid: what is on disk at the start does not hold; there is nothing to fall back to.
@@ -68,7 +75,7 @@ class Living:
         self._one_at_a_time = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._settled = sources.signature()
+        self._settled = self._look()
         self._put_in_force(sources.load(), logged or {})
 
     @property
@@ -88,7 +95,7 @@ class Living:
             Unavailable: it cannot be logged now; what was in force stays.
         """
         with self._one_at_a_time:
-            signature = self._sources.signature()
+            looked = self._look()
             try:
                 self._put_in_force(self._sources.load(), self._snapshot.digests)
             except Invalid as error:
@@ -98,7 +105,7 @@ class Living:
                 self._refuse((f"{error.code}: the change cannot be logged yet",))
                 raise
             finally:
-                self._settled = signature
+                self._settled = looked
             return self._snapshot
 
     def start(self) -> None:
@@ -115,11 +122,19 @@ class Living:
     def _watch(self) -> None:
         before = self._settled
         unlogged = False
-        while not self._stopping.wait(self._poll_s):
-            now = self._sources.signature()
+        for looks in count(1):
+            if self._stopping.wait(self._poll_s):
+                return
+            if looks % CONTRACTS_EVERY and before == self._settled:
+                now = self._sources.config_signature(), before[1]
+            else:  # also while something is changing: it must stand still as a whole
+                now = self._look()
             if now == before and (unlogged or now != self._settled):
                 unlogged = self._try_reload()
             before = now
+
+    def _look(self) -> tuple[Signature, Signature]:
+        return self._sources.config_signature(), self._sources.contracts_signature()
 
     def _try_reload(self) -> bool:
         """Reload, and say whether it is to be tried again although no file changes."""

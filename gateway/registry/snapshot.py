@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,6 +24,9 @@ ADAPTERS = "isnad.adapters"
 
 Digests = Mapping[tuple[str, str], str]
 """What is in force, by what kind of event tells of its change and by name: SHA-256, hex."""
+
+Signature = frozenset[tuple[str, int, int, int]]
+"""Of each file its name, time of change (ns), size and inode."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,22 +84,27 @@ class Sources:
             raise Invalid(tuple(problems))
         return Snapshot(registry, catalogue, calendar, _digests(registry, catalogue, octets))
 
-    def signature(self) -> frozenset[tuple[str, int, int, int]]:
-        """Return what changes when a file does: its name, time of change, size and inode. Reads none."""
-        found = set[tuple[str, int, int, int]]()
-        for path in self._files():
+    def config_signature(self) -> Signature:
+        """Return what changes when a file of the configuration does. Reads none."""
+        return _signature(self.config, lambda name: name.endswith((".yaml", *REFERRED_SUFFIXES)))
+
+    def contracts_signature(self) -> Signature:
+        """Return what changes when a file of the contracts does: thousands of them. Reads none."""
+        folder = self.contracts_folder or SHIPPED
+        return _signature(folder, lambda name: not name.endswith((".py", ".pyc")))
+
+
+def _signature(folder: Path, counts: Callable[[str], bool]) -> Signature:
+    found = set[tuple[str, int, int, int]]()
+    for within, _, names in os.walk(folder):
+        for name in filter(counts, names):
+            path = f"{within}/{name}"
             try:
-                status = os.stat(path)  # noqa: PTH116  a thousand files a second: no Path for each
+                status = os.stat(path)  # noqa: PTH116  thousands of files at a time: no Path for each
             except OSError:
                 continue  # gone since it was listed
             found.add((path, status.st_mtime_ns, status.st_size, status.st_ino))
-        return frozenset(found)
-
-    def _files(self) -> Iterator[str]:
-        for folder, _, names in os.walk(self.config):
-            yield from (f"{folder}/{name}" for name in names if name.endswith((".yaml", *REFERRED_SUFFIXES)))
-        for folder, _, names in os.walk(self.contracts_folder or SHIPPED):
-            yield from (f"{folder}/{name}" for name in names if not name.endswith((".py", ".pyc")))
+    return frozenset(found)
 
 
 def changes(before: Digests, after: Digests) -> tuple[Event, ...]:

@@ -1,13 +1,16 @@
 """A changed configuration comes into force without a restart; a broken one never does."""
 
+import shutil
 import time
 
 import pytest
 from registry_parts import agency, plain
 
 from contracts.errors import Invalid
+from contracts.folder import SHIPPED
 from gateway.errors import Unavailable
 from gateway.registry import Living
+from gateway.registry.snapshot import Sources
 
 
 class Lane:
@@ -96,6 +99,20 @@ def test_a_new_agency_and_a_removed_agreement_need_no_restart(config, lane, livi
     until(lambda: "mod" in living.current.registry.agencies)
     assert lane.names() == [("agency.changed", "mod"), ("agreement.changed", "nea-cso-disposition.v1")]
     assert dict(lane.events[1].fields)["new"] == ""
+
+
+def test_a_changed_contract_comes_into_force_by_itself(config, lane, tmp_path):
+    folder = tmp_path / "contracts"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("*.py", "*.pyc"))
+    living = Living(Sources(config.folder, folder, "synthetic"), lane, poll_s=0.02)
+    lane.events.clear()
+    living.start()
+    try:
+        example = next((folder / "canonical/death/v1").rglob("*.json"))
+        example.write_bytes(example.read_bytes() + b"\n")
+        until(lambda: lane.names() == [("contract.changed", "catalogue")])
+    finally:
+        living.stop()
 
 
 def test_a_broken_change_is_refused_and_what_was_in_force_stays(config, lane, living):
