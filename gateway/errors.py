@@ -35,9 +35,6 @@ class IsnadError(Exception):
         self.rule = rule
         self.field = field
 
-    def __reduce__(self) -> tuple[type[IsnadError], tuple[str | int, ...]]:
-        return type(self), (self.code, self.rule, self.field)  # so that a worker process can raise it across
-
     @property
     def refusal(self) -> Refusal:
         """Return the error as it is written into an answer or a log entry."""
@@ -54,9 +51,6 @@ class Unavailable(IsnadError):  # noqa: N818
     def __init__(self, code: str, rule: str = "", retry_after_s: int = 5) -> None:
         super().__init__(code, rule)
         self.retry_after_s = retry_after_s
-
-    def __reduce__(self) -> tuple[type[IsnadError], tuple[str | int, ...]]:
-        return type(self), (self.code, self.rule, self.retry_after_s)
 
 
 class Tampered(IsnadError):  # noqa: N818

@@ -149,21 +149,22 @@ def _without_error_text(_logger: Any, _method: str, line: Line) -> Line:
         error = error[1]
     if isinstance(error, BaseException):
         line["error"] = type(error).__name__
-        line["traceback"] = _frames(error.__traceback__)
+        line["traceback"] = frames(error.__traceback__)
         if isinstance(error, IsnadError):
             line.setdefault("code", error.code)
             line.setdefault("rule", error.rule)
     return line
 
 
-def _frames(traceback: TracebackType | None) -> list[str]:
-    frames = []
+def frames(traceback: TracebackType | None) -> list[str]:
+    """Return where an error happened, the outermost place first; its text may repeat what was read."""
+    places = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
         module = traceback.tb_frame.f_globals.get("__name__", "")
-        frames.append(f"{module}:{traceback.tb_lineno} {code.co_name}")
+        places.append(f"{module}:{traceback.tb_lineno} {code.co_name}")
         traceback = traceback.tb_next
-    return frames[-FRAMES_MAX:]
+    return places[-FRAMES_MAX:]
 
 
 def _allowed(_logger: Any, _method: str, line: Line) -> Line:

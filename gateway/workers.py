@@ -1,32 +1,41 @@
 """Worker processes for `prepare`: as many as there are cores, and nothing is lost when one dies.
 
-Preparing is pure, so a group whose worker was killed is simply prepared again by a new one.
+A worker is a process at the other end of a pair of sockets. It answers one question after the other, and ends
+when nobody can ask it any more. Preparing is pure, so what a worker was killed over is simply asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
 import signal
-import threading
+import socket
+from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from multiprocessing.connection import wait
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import structlog
 
 import contracts
+from crypto.seal import Draft
 from gateway.errors import Unavailable
+from gateway.observe import frames
 from gateway.prepare import prepare
-from gateway.records import Batch, Part, Terms
+from gateway.records import Batch, Kept, Part, Refused, Repeated, Terms
 
 ATTEMPTS = 3
+_LENGTH_BYTES = 4
+_SPAWN = multiprocessing.get_context("spawn")
+"""Not fork: the parent has threads, and secrets of connections that a child has no business with."""
+
+log = structlog.get_logger()
 
 
 class Workers:
-    """Implements `ports.Prepare` over a pool of processes.
+    """Implements `ports.Prepare` over some processes. Used by one event loop.
 
     Args:
         folder: the contracts' folder, which every worker reads for itself.
@@ -37,75 +46,205 @@ class Workers:
     def __init__(self, folder: Path, profile: contracts.Profile, count: int) -> None:
         self._folder = folder
         self._profile = profile
-        self._count = count
-        self._pool = self._start()
-        self._pool.submit(os.getpid)  # so that the first submission does not wait for a process to start
+        self._workers = [_Worker(folder, profile) for _ in range(count)]
 
     async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
-        """Prepare the records of `parts` in whichever process is free; see `ports.Prepare`."""
-        loop = asyncio.get_running_loop()
+        """Prepare the records of `parts` in whichever process has least to do; see `ports.Prepare`."""
+        question = _ENCODER.encode(_Question(terms, parts, dict(settled)))
         for _ in range(ATTEMPTS):
-            pool = self._pool
             try:
-                prepared = await loop.run_in_executor(pool, _prepare, terms, parts, dict(settled))
-            except BrokenProcessPool:
-                if pool is self._pool:  # the first of those who waited for it starts the next one
-                    pool.shutdown(wait=False)
-                    self._pool = self._start()
-            else:
-                return replace(prepared, parts=parts)
+                answer = _ANSWER.decode(await self._least_busy().ask(question))
+            except _Died:
+                continue
+            if answer.failure is not None:
+                raise _raised(answer.failure)
+            return Batch(terms, parts, answer.draft, answer.kept, answer.refused, answer.repeated)
         raise Unavailable("unavailable.workers", "the processes that prepare records keep dying")
 
     def close(self) -> None:
-        """Stop the processes once they have finished what they are at."""
-        self._pool.shutdown()
+        """End the processes; nobody may be waiting for them."""
+        for worker in self._workers:
+            worker.end()
 
-    def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._count,
-            # Not fork: the parent has threads, and secrets of connections that a child has no business with.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(self._folder, self._profile),
-        )
-
-
-_loaded: dict[str, contracts.Catalogue] = {}
-_source: tuple[Path, contracts.Profile]
+    def _least_busy(self) -> _Worker:
+        """Return the worker with the fewest questions before it, after replacing those that died."""
+        for n, worker in enumerate(self._workers):
+            if worker.dead:
+                worker.end()
+                self._workers[n] = _Worker(self._folder, self._profile)
+        return min(self._workers, key=lambda worker: worker.waiting)
 
 
-def _begin(folder: Path, profile: contracts.Profile) -> None:
-    """Prepare a new process: contracts in memory, deaf to Ctrl-C, and gone as soon as its parent is."""
-    global _source  # noqa: PLW0603  a worker process has one catalogue, as it has one interpreter
-    _source = (folder, profile)
+class _Died(Exception):  # noqa: N818  a worker, not an error of its own
+    """The process ended before it answered."""
+
+
+class _Worker(asyncio.Protocol):
+    """A process, and the questions it has yet to answer; it answers them in order."""
+
+    def __init__(self, folder: Path, profile: contracts.Profile) -> None:
+        self._ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = _SPAWN.Process(target=_work, args=(theirs, folder, profile), daemon=True)
+            self._process.start()
+        self._connecting: asyncio.Task[object] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []  # asked before there was a transport
+        self._asked: deque[asyncio.Future[bytes]] = deque()
+        self._received = bytearray()
+        self.dead = False
+
+    @property
+    def waiting(self) -> int:
+        """How many questions it has yet to answer."""
+        return len(self._asked)
+
+    def ask(self, question: bytes) -> asyncio.Future[bytes]:
+        """Send a question; the future has the answer, or `_Died`."""
+        loop = asyncio.get_running_loop()
+        if self._connecting is None:
+            self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._ours))
+        future: asyncio.Future[bytes] = loop.create_future()
+        self._asked.append(future)
+        framed = len(question).to_bytes(_LENGTH_BYTES) + question
+        if self._transport is None:
+            self._unsent.append(framed)
+        else:
+            self._transport.write(framed)
+        return future
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Send what was asked meanwhile."""
+        self._transport = transport
+        transport.writelines(self._unsent)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on the answers that are there as a whole."""
+        received = self._received
+        received += data
+        while len(received) >= _LENGTH_BYTES:
+            end = _LENGTH_BYTES + int.from_bytes(received[:_LENGTH_BYTES])
+            if len(received) < end:
+                return
+            future = self._asked.popleft()
+            if not future.done():
+                future.set_result(bytes(memoryview(received)[_LENGTH_BYTES:end]))
+            del received[:end]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell those who wait."""
+        del exc
+        self.dead = True
+        for future in self._asked:
+            if not future.done():
+                future.set_exception(_Died())
+
+    def end(self) -> None:
+        """End the process, whatever it is at."""
+        self._process.kill()
+        self._process.join()
+        if self._transport is None:
+            self._ours.close()
+        else:
+            self._transport.close()
+
+
+class _Question(msgspec.Struct, array_like=True):
+    """What a worker is asked."""
+
+    terms: Terms
+    parts: tuple[Part, ...]
+    settled: dict[str, bool]
+
+
+class _Failure(msgspec.Struct, array_like=True):
+    """Why there is no batch. `error` and `traceback` are of what should not have happened, or empty."""
+
+    code: str
+    rule: str
+    error: str = ""
+    traceback: list[str] = []
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    """A `Batch` without what the asker has: above all, without plaintext."""
+
+    failure: _Failure | None = None
+    draft: Draft | None = None
+    kept: tuple[Kept, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    repeated: tuple[Repeated, ...] = ()
+
+
+# Ten times cheaper than pickle for thousands of small objects, and nothing that arrives is executed.
+_ENCODER = msgspec.msgpack.Encoder()
+_QUESTION = msgspec.msgpack.Decoder(_Question)
+_ANSWER = msgspec.msgpack.Decoder(_Answer)
+
+
+def _raised(failure: _Failure) -> Unavailable:
+    if failure.error:
+        log.error("worker.failed", error=failure.error, traceback=failure.traceback)
+    return Unavailable(failure.code, failure.rule)
+
+
+def _work(wire: socket.socket, folder: Path, profile: contracts.Profile) -> None:
+    """Answer questions until nobody asks any more: the parent has ended the wire, or itself."""
+    # What a terminal or a supervisor sends to the whole group is for the parent, which still needs its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    catalogue = contracts.load(folder, profile=profile)
-    _loaded[catalogue.digest] = catalogue
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    catalogues = _Catalogues(folder, profile)
+    with wire, wire.makefile("rb") as questions, suppress(ConnectionError):
+        while question := _next(questions):
+            answer = _ENCODER.encode(_answered(_QUESTION.decode(question), catalogues))
+            wire.sendall(len(answer).to_bytes(_LENGTH_BYTES) + answer)
 
 
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+def _next(questions: BinaryIO) -> bytes:
+    """Return the next question, or nothing when the wire ended, be it in the middle of one."""
+    length = int.from_bytes(questions.read(_LENGTH_BYTES))
+    question = questions.read(length)
+    return question if len(question) == length else b""
 
 
-def _prepare(terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
-    """Prepare, and leave out of what is sent back what the caller has: it holds all of the plaintext."""
-    return replace(prepare(_catalogue(terms.catalogue), terms, parts, settled), parts=())
-
-
-def _catalogue(digest: str) -> contracts.Catalogue:
-    """Return the contracts the terms name. A worker keeps those it has loaded: groups on their way need them."""
-    if digest not in _loaded:
-        folder, profile = _source
-        try:
-            catalogue = contracts.load(folder, profile=profile)
-        except contracts.Invalid as error:
-            raise Unavailable("unavailable.contracts", "the contracts on disk do not load") from error
-        _loaded[catalogue.digest] = catalogue
+def _answered(question: _Question, catalogues: _Catalogues) -> _Answer:
     try:
-        return _loaded[digest]
-    except KeyError:
-        raise Unavailable("unavailable.contracts", "the contracts on disk are not those in force") from None
+        catalogue = catalogues.of(question.terms.catalogue)
+        batch = prepare(catalogue, question.terms, question.parts, question.settled)
+    except Unavailable as error:
+        return _Answer(_Failure(error.code, error.rule))
+    except Exception as error:  # noqa: BLE001  the outermost loop: the next group may be a better one
+        what, where = type(error).__name__, frames(error.__traceback__)
+        return _Answer(_Failure("unavailable.internal", "", what, where))
+    return _Answer(None, batch.draft, batch.kept, batch.refused, batch.repeated)
+
+
+class _Catalogues:
+    """The contracts, by digest. A worker keeps those it has loaded: groups on their way need them."""
+
+    def __init__(self, folder: Path, profile: contracts.Profile) -> None:
+        self._folder = folder
+        self._profile = profile
+        self._loaded: dict[str, contracts.Catalogue] = {}
+        self._load()
+
+    def of(self, digest: str) -> contracts.Catalogue:
+        """Return the contracts that the terms name.
+
+        Raises:
+            Unavailable: `unavailable.contracts`.
+        """
+        if digest not in self._loaded:
+            try:
+                self._load()
+            except contracts.Invalid as error:
+                raise Unavailable("unavailable.contracts", "the contracts on disk do not load") from error
+        try:
+            return self._loaded[digest]
+        except KeyError:
+            rule = "the contracts on disk are not those in force"
+            raise Unavailable("unavailable.contracts", rule) from None
+
+    def _load(self) -> None:
+        catalogue = contracts.load(self._folder, profile=self._profile)
+        self._loaded[catalogue.digest] = catalogue

@@ -1,0 +1,96 @@
+"""The processes that prepare records: many questions at a time, and none is lost with a process."""
+
+import asyncio
+import os
+import signal
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from benchmarks.records import notification
+from support.batches import ORIGIN, terms_of
+
+import contracts
+from contracts.folder import SHIPPED
+from crypto.hpke import Suite
+from gateway.errors import Unavailable
+from gateway.records import Framed, Part, Terms
+from gateway.workers import Workers
+
+NOW_MS = 1_782_864_000_000
+GROUPS = 12
+
+
+@pytest.fixture(scope="module")
+def terms() -> Terms:
+    catalogue = contracts.load(SHIPPED, profile="synthetic")
+    return replace(terms_of(suite=Suite.HYBRID), catalogue=catalogue.digest)
+
+
+@pytest.fixture
+async def workers():
+    with closing(Workers(SHIPPED, "synthetic", 2)) as made:
+        yield made
+
+
+def part(first: int, count: int = 3) -> tuple[Part, ...]:
+    records = tuple(Framed(n, notification(first + n).rstrip()) for n in range(1, count + 1))
+    return (Part(f"submission {first}", ORIGIN, NOW_MS, records),)
+
+
+def processes() -> list[int]:
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+async def test_groups_asked_for_together_are_each_answered_with_their_own_records(workers, terms):
+    asked = [part(10 * n) for n in range(GROUPS)]
+    batches = await asyncio.gather(*(workers(terms, parts, {}) for parts in asked))
+    assert [batch.parts for batch in batches] == asked
+    assert all(batch.terms is terms and len(batch.kept) == 3 for batch in batches)
+    assert len({kept.record_id for batch in batches for kept in batch.kept}) == 3 * GROUPS
+
+
+async def test_what_was_settled_before_is_not_sealed_again(workers, terms):
+    first = await workers(terms, part(0), {})
+    same, other, _ = [kept.record_id for kept in first.kept]
+    again = await workers(terms, part(0), {same: True, other: False})
+    assert [repeated.record_id for repeated in again.repeated] == [same]
+    assert [refused.refusal.code for refused in again.refused] == ["record.conflict"]
+    assert len(again.kept) == 1
+
+
+async def test_a_killed_process_costs_no_group(workers, terms):
+    await workers(terms, part(0), {})
+    before = processes()
+    waiting = [asyncio.create_task(workers(terms, part(10 * n, 100), {})) for n in range(GROUPS)]
+    await asyncio.sleep(0)
+    for process in before:
+        os.kill(process, signal.SIGKILL)
+    assert [len(batch.kept) for batch in await asyncio.gather(*waiting)] == [100] * GROUPS
+    assert not set(before) & set(processes())
+
+
+async def test_contracts_that_are_not_on_disk_are_unavailable(workers, terms):
+    with pytest.raises(Unavailable) as refused:
+        await workers(replace(terms, catalogue="0" * 64), part(0), {})
+    assert refused.value.code == "unavailable.contracts"
+    assert (await workers(terms, part(0), {})).kept
+
+
+async def test_a_fault_of_ours_costs_one_group_and_no_process(workers, terms):
+    await workers(terms, part(0), {})
+    before = processes()
+    with pytest.raises(Unavailable) as refused:
+        await workers(replace(terms, contract="unheard-of.v1"), part(0), {})
+    assert (refused.value.code, refused.value.rule) == ("unavailable.internal", "")
+    assert (await workers(terms, part(0), {})).kept
+    assert processes() == before
+
+
+async def test_nobody_is_left_behind_when_the_workers_are_closed(terms):
+    with closing(Workers(SHIPPED, "synthetic", 2)) as made:
+        await made(terms, part(0), {})
+        assert processes()
+    assert not processes()
