@@ -6,7 +6,9 @@ import getpass
 import hmac
 import sqlite3
 import sys
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,6 @@ import orjson
 from contracts import nid
 from contracts.errors import Refused
 from crypto.errors import KeysUnavailable
-from crypto.keys import LogPublicKeys
 from crypto.note import LogPolicy
 from crypto.openbao import LanePseudonyms, TransitSigner
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json, policy_to_json
@@ -27,6 +28,7 @@ from gateway.log.proofs import lane_named, proof_at
 from gateway.log.replay import verify_lane
 from gateway.log.search import Found
 from gateway.log.spool import StoreSpool
+from gateway.log.trust import with_retired
 from gateway.records import GATEWAY, Event
 from gateway.settings import Settings
 
@@ -120,7 +122,9 @@ def prove(settings: Settings, lane: str, index: int) -> None:
 @click.argument("lane")
 def policy(settings: Settings, lane: str) -> None:
     """Print what an outsider needs to verify receipts of LANE offline: its origin and the public log keys."""
-    click.echo(policy_to_json(_policy(settings, _public_keys(settings), lane)).decode())
+    with reading(settings) as db:
+        trusted = replace(_trusted(settings, db), origin=f"{settings.origin}/{lane}")
+    click.echo(policy_to_json(trusted).decode())
 
 
 @log.command("verify")
@@ -144,7 +148,7 @@ def verify(
     damaged = False
     with reading(settings) as db:
         names = lanes or searching.lanes(db)
-        known = _policies(settings, names, policies)
+        known = _policies(settings, db, names, policies)
         for name in names:
             try:
                 replayed = verify_lane(db, name, known[name])
@@ -208,11 +212,11 @@ def _checked_reason(reason: str) -> str:
 
 
 def _policies(
-    settings: Settings, names: tuple[str, ...] | list[str], files: tuple[Path, ...]
+    settings: Settings, db: sqlite3.Connection, names: Sequence[str], files: tuple[Path, ...]
 ) -> dict[str, LogPolicy]:
     if not files:
-        public = _public_keys(settings)
-        return {name: _policy(settings, public, name) for name in names}
+        trusted = _trusted(settings, db)
+        return {name: replace(trusted, origin=f"{settings.origin}/{name}") for name in names}
     given = [_policy_file(file) for file in files]
     known = {one.origin.removeprefix(f"{settings.origin}/"): one for one in given}
     missing = [name for name in names if name not in known]
@@ -230,16 +234,15 @@ def _policy_file(path: Path) -> LogPolicy:
         raise click.ClickException(f"{path}: {error}") from error
 
 
-def _policy(settings: Settings, public: LogPublicKeys, lane: str) -> LogPolicy:
-    return LogPolicy(f"{settings.origin}/{lane}", settings.suite, public.ed25519, public.mldsa44)
-
-
-def _public_keys(settings: Settings) -> LogPublicKeys:
+def _trusted(settings: Settings, db: sqlite3.Connection) -> LogPolicy:
+    """Return the policy of the gateway's lane: the key server's log keys, and retired ones that they vouch for."""
     with key_server(settings) as keys, closing(TransitSigner(keys)) as signer:
         try:
-            return signer.public_keys()
+            public = signer.public_keys()
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
+    policy = LogPolicy(f"{settings.origin}/{GATEWAY}", settings.suite, public.ed25519, public.mldsa44)
+    return with_retired(db, policy)
 
 
 def _unix_ms(instant: datetime | None, otherwise: int) -> int:
