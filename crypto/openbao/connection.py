@@ -121,6 +121,18 @@ class Administrator:
         """See `OpenBao.call`."""
         return self._connection.call(self._token, method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
 
+    def holder(self) -> str:
+        """Return who the key server says holds the token: its display name, such as `ldap-fatma.hassan`.
+
+        Raises:
+            KeysUnavailable: the token is not valid, or may not ask.
+        """
+        return self.call("GET", "auth/token/lookup-self", answer=Answer[_Holder]).data.display_name
+
+
+class _Holder(msgspec.Struct):
+    display_name: str
+
 
 def checked_name(name: str) -> str:
     """Return `name` if it may stand in a path: 1 to 64 of letters, digits, `_`, `.`, `-`.

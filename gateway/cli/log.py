@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hmac
 import sqlite3
 import sys
@@ -19,7 +18,7 @@ from contracts import nid
 from contracts.errors import Refused
 from crypto.errors import KeysUnavailable
 from crypto.note import LogPolicy
-from crypto.openbao import LanePseudonyms, TransitSigner
+from crypto.openbao import Administrator, LanePseudonyms, TransitSigner
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json, policy_to_json
 from gateway.cli._lanes import as_json, configured, key_server, print_entries, reading
 from gateway.errors import IsnadError, Unavailable
@@ -188,11 +187,18 @@ def _by_citizen(settings: Settings, db: sqlite3.Connection, reason: str | None) 
         raise click.ClickException("that is not a national ID") from error
     names = [name for name in searching.lanes(db) if name != GATEWAY]
     with key_server(settings) as keys:
-        pseudonyms = _pseudonyms(LanePseudonyms(keys), names, citizen)
+        officer, pseudonyms = _holder(keys), _pseudonyms(LanePseudonyms(keys), names, citizen)
     with closing(StoreSpool(Path(settings.store.path))) as spool:
-        fields = (("officer", getpass.getuser()), ("reason", reason), ("lanes", len(names)))
+        fields = (("officer", officer), ("reason", reason), ("lanes", len(names)))
         spool.leave([Event(GATEWAY, "officer.searched", fields)])
     return [found for name in names for found in searching.by_subject(db, name, pseudonyms[name])]
+
+
+def _holder(keys: Administrator) -> str:
+    try:
+        return keys.holder()
+    except KeysUnavailable as error:
+        raise Unavailable("unavailable.keys", str(error)) from error
 
 
 def _pseudonyms(keys: LanePseudonyms, names: list[str], citizen: str) -> dict[str, bytes]:

@@ -165,6 +165,7 @@ MAY = {
     ("GET", "isnad/data/nea/nea-1"): {"nea"},
     ("GET", "isnad/data/intake/lanes"): {"intake", "officer"},
     ("GET", "isnad/data/intake/promises"): {"intake"},
+    ("GET", "auth/token/lookup-self"): {"officer"},
     ("GET", "isnad/data/recipients/moi-1"): {"intake", "admin"},
     ("DELETE", "isnad/data/delivery/moi-1"): set(),
     ("DELETE", "isnad/metadata/delivery/moi-1"): set(),

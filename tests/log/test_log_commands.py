@@ -125,6 +125,8 @@ def test_a_citizen_is_found_by_national_id_once_it_is_in_the_log_who_searched_an
     assert searches(store) == 2
     assert eventually(lambda: store.records.checkpoint(GATEWAY))
     assert "officer.searched" in store.kinds(GATEWAY)
+    searched = lines(run("log", "search", "--sender", GATEWAY, "--json"))[-1]["entry"]
+    assert searched["officer"] == "root", "the name under which the key server knows the token"
     every_octet = b"".join(path.read_bytes() for path in store.path.parent.glob("store.db*"))
     assert CITIZEN.encode() not in every_octet
     assert arabic_digits.encode() not in every_octet

@@ -13,6 +13,11 @@ path "transit/keys/isnad-log-mldsa44" {
   capabilities = ["read"]
 }
 
+# Say who searches: the name under which the key server knows the officer stands in the log.
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+
 # Stay logged in: its own next secret_id, for one login, and only inside a wrapper that lives a minute at most.
 path "auth/approle/role/isnad-officer/secret-id" {
   capabilities      = ["update"]
