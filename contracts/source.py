@@ -37,6 +37,8 @@ class Source:
     """Turn a path of the mapping into the names on the way; raises ValueError when there is none."""
     schema: Schema | None
     """JSON Schema of a record where the format has one (JSON, CSV)."""
+    record_path: tuple[str, ...] = ()
+    """XML only: qualified names (`{namespace}local`) from the root of a document to its records."""
 
 
 # -- JSON
@@ -182,6 +184,7 @@ def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
         lambda _framing, record, _document: XmlSplitter(record, path, encoding),
         lambda written: _xml_steps(written, namespaces, schema.names),
         None,
+        path,
     )
 
 

@@ -54,7 +54,7 @@ class PeerRefused(Exception):  # noqa: N818  a refusal, not a fault
 
 
 class PeerVerifier:
-    """Judges client certificates against issuers and their revocation lists, as they stand when it is made.
+    """Judges peers' certificates against issuers and their revocation lists, as they stand when it is made.
 
     Args:
         issuers: PEM of one or more certificates each. Self-signed ones are trusted; others are
@@ -78,11 +78,29 @@ class PeerVerifier:
         Raises:
             PeerRefused: it is not; `reason` says why.
         """
+        certificate = self._chained(der, at)
+        # A certificate that does not say what it is for is not for this.
+        if ExtendedKeyUsageOID.CLIENT_AUTH not in _extended_usages(certificate):
+            raise PeerRefused("wrong_usage")
+        return certificate
+
+    def verify_signer(self, der: bytes, at: datetime) -> x509.Certificate:
+        """Return the certificate if it chains to an issuer, is valid at `at`, not revoked, and for signatures.
+
+        Raises:
+            PeerRefused: it is not; `reason` says why.
+        """
+        certificate = self._chained(der, at)
+        if not _signs(certificate):
+            raise PeerRefused("wrong_usage")
+        return certificate
+
+    def _chained(self, der: bytes, at: datetime) -> x509.Certificate:
         if len(der) > CERTIFICATE_MAX_BYTES:
             raise PeerRefused("malformed")
         try:
             certificate = x509.load_der_x509_certificate(der)
-            usages = _extended_usages(certificate)
+            _extended_usages(certificate)  # reads the extensions, which may be malformed
             leaf = _openssl(certificate)
         except (ValueError, x509.DuplicateExtension) as error:
             raise PeerRefused("malformed") from error
@@ -90,9 +108,6 @@ class PeerVerifier:
             openssl.X509StoreContext(self._store(at), leaf, self._intermediates).verify_certificate()
         except openssl.X509StoreContextError as error:
             raise PeerRefused(_REASONS.get(error.errors[0], "untrusted")) from error
-        # A certificate that does not say what it is for is not for this.
-        if ExtendedKeyUsageOID.CLIENT_AUTH not in usages:
-            raise PeerRefused("wrong_usage")
         return certificate
 
     def _store(self, at: datetime) -> openssl.X509Store:
@@ -265,6 +280,14 @@ def _extended_usages(certificate: x509.Certificate) -> frozenset[x509.ObjectIden
         return frozenset(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except x509.ExtensionNotFound:
         return frozenset()
+
+
+def _signs(certificate: x509.Certificate) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return usage.digital_signature
 
 
 class _Signed(msgspec.Struct):

@@ -1,13 +1,32 @@
 #!/usr/bin/env bash
-# Installs what the tests start for themselves and the machine lacks: RabbitMQ, Chromium and a font with Arabic letters.
+# Installs what the tests start for themselves and the machine lacks: RabbitMQ, Chromium and a font with Arabic letters,
+# and what agencies may have on the other side of SOAP: node-soap (into build/node), curl, xmlsec1.
 set -euo pipefail
 
+cd "$(dirname "$0")/.."
 missing=()
 [ -x /usr/sbin/rabbitmq-server ] || missing+=(rabbitmq-server)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 [ -d /usr/share/fonts/truetype/noto ] || missing+=(fonts-noto-core)
-[ ${#missing[@]} -gt 0 ] || exit 0
+[ -x /usr/bin/xmlsec1 ] || missing+=(xmlsec1)
+[ -x /usr/bin/curl ] || missing+=(curl)
+[ -x /usr/bin/node ] || missing+=(nodejs)
+[ -x /usr/bin/npm ] || missing+=(npm)
 
+install_node_soap() {
+  # Pinned with hashes by the lock file; a newer lock file is installed anew.
+  local from=tests/soap/node into=build/node
+  if ! cmp -s $from/package-lock.json $into/package-lock.json || [ ! -d $into/node_modules ]; then
+    mkdir -p $into
+    cp $from/package.json $from/package-lock.json $into/
+    npm ci --prefix $into --silent --no-audit --no-fund --ignore-scripts
+  fi
+}
+
+if [ ${#missing[@]} -eq 0 ]; then
+  install_node_soap
+  exit 0
+fi
 if [ "$(id -u)" != 0 ]; then
   echo "The tests need these Debian packages; install them as root: ${missing[*]}" >&2
   exit 1
@@ -22,3 +41,4 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+install_node_soap

@@ -41,6 +41,19 @@ class Request:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SignedBody:
+    """The Body of a signed SOAP envelope, in the octets that were signed: what is acted on is parsed from these.
+
+    `origin` is completed with scheme and key id. `mark` is the same for the same signed message and for no other,
+    32 bytes.
+    """
+
+    origin: Origin
+    body: bytes
+    mark: bytes
+
+
 class Signatures(Protocol):
     """Verifies the signature that a sender puts on a submission itself."""
 
@@ -49,6 +62,13 @@ class Signatures(Protocol):
 
         Raises:
             Rejected: `origin.*`: the signature does not verify, is too old, or its key is not the sender's.
+        """
+
+    def verify_envelope(self, sender: str, origin: Origin, envelope: bytes) -> SignedBody:
+        """Return what a SOAP envelope with a Security header proves. The caller sees to replays.
+
+        Raises:
+            Rejected: `origin.*`, as above, or the certificate that came with it is not to be trusted.
         """
 
 
@@ -67,11 +87,24 @@ class Replays(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A contract as one agency meets it: what `/openapi.json` and `/docs` say of it.
+class XmlRecords:
+    """How an agency's records stand in an XML document in UTF-8.
 
-    `source_schema` is the JSON Schema of the agency's own records when they are JSON, or None. `examples` are
-    records as the agency would send them, by media type, made up and of the reserved range.
+    `path` holds qualified names (`{namespace}local`) from the root to a record; `schema` is the agency's own XSD,
+    as it is, in which the record is a global element.
+    """
+
+    path: tuple[str, ...]
+    schema: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A contract as one agency meets it: what an adapter's documents say of it.
+
+    `source_schema` is the JSON Schema of the agency's own records when they are JSON, or None; `xml` is how they
+    stand in XML, or None. `transports` names the adapters that may carry them. `examples` are records as the agency
+    would send them, by media type, made up and of the reserved range.
     """
 
     contract: str
@@ -81,6 +114,8 @@ class Published:
     description_ar: str
     media_types: tuple[str, ...]
     source_schema: Mapping[str, object] | None
+    xml: XmlRecords | None
+    transports: tuple[str, ...]
     examples: Mapping[str, str]
 
 

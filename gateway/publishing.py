@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import contracts
-from gateway.doors import Published
+from gateway.doors import Published, XmlRecords
 from gateway.registry.snapshot import Snapshot
 
 _SUFFIXES = {
@@ -46,8 +46,16 @@ def published_as(binding: contracts.Binding) -> Published:
         description_ar=contract.description_ar,
         media_types=binding.media_types,
         source_schema=binding.source_schema if binding.format == "json" else None,
+        xml=_xml(binding),
+        transports=binding.transport,
         examples=_examples(binding),
     )
+
+
+def _xml(binding: contracts.Binding) -> XmlRecords | None:
+    if binding.format != "xml" or binding.encoding != "utf-8":
+        return None
+    return XmlRecords(binding.source.record_path, binding.source_document[1])
 
 
 def _examples(binding: contracts.Binding) -> dict[str, str]:

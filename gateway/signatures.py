@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+
+from cryptography import x509
 
 from crypto import origin as signed
-from crypto.origin import OriginError, OriginKey
-from gateway.doors import Request
+from crypto.origin import OriginError, OriginKey, wsse
+from crypto.pki import PeerRefused
+from gateway.doors import Request, SignedBody
 from gateway.errors import Rejected
 from gateway.records import Origin
+from gateway.registry import Agency
 
 _RULES = {
     "malformed": "the signature fields must be in the form that the guide describes",
@@ -21,17 +26,16 @@ _RULES = {
     "not_fresh": "the signature must have been made within the last minutes",
     "wrong_signature": "the signature must verify",
     "wrong_digest": "the body must be the one that was signed",
+    "untrusted": "the certificate must be current, for signatures, and from an issuer registered for the agency",
     "body_too_long": "this algorithm signs a body as a whole, and that must be short enough",
 }
 
 
 class OriginSignatures:
-    """`keys_of` returns an agency's registered keys by key id; `now_s` the Unix time."""
+    """`agency_of` returns an agency as it is registered now; `now_s` the Unix time."""
 
-    def __init__(
-        self, keys_of: Callable[[str], Mapping[str, OriginKey]], now_s: Callable[[], float] = time.time
-    ) -> None:
-        self._keys_of = keys_of
+    def __init__(self, agency_of: Callable[[str], Agency], now_s: Callable[[], float] = time.time) -> None:
+        self._agency_of = agency_of
         self._now_s = now_s
 
     def verify(self, sender: str, origin: Origin, request: Request) -> Origin:
@@ -44,11 +48,47 @@ class OriginSignatures:
         """
         head = signed.Request(request.method, request.target, request.headers)
         try:
-            verification = signed.begin(head, self._keys_of(sender), int(self._now_s()))
+            verification = signed.begin(head, self._agency_of(sender).origin_keys, int(self._now_s()))
             if verification is None:
                 return origin
             verification.update(request.body)
             proof = verification.finish()
         except OriginError as error:
-            raise Rejected(f"origin.{error.reason}", _RULES[error.reason], "signature") from error
+            raise _rejected(error) from error
         return replace(origin, signature=proof.scheme, key_id=proof.key_id)
+
+    def verify_envelope(self, sender: str, origin: Origin, envelope: bytes) -> SignedBody:
+        """See `doors.Signatures.verify_envelope`."""
+        agency, now_s = self._agency_of(sender), self._now_s()
+        try:
+            proof = wsse.verify(envelope, lambda der: _holder(agency, der, now_s), now_s)
+        except OriginError as error:
+            raise _rejected(error) from error
+        return SignedBody(replace(origin, signature="wsse", key_id=proof.key_id), proof.body, proof.mark)
+
+
+def _rejected(error: OriginError) -> Rejected:
+    return Rejected(f"origin.{error.reason}", _RULES[error.reason], "signature")
+
+
+def _holder(agency: Agency, der: bytes, now_s: float) -> tuple[str, OriginKey]:
+    """Return the registered key that a certificate is for, once an authority of the agency vouches for it now."""
+    # 1. The key is one that the agency has registered for signatures: its other certificates sign nothing.
+    try:
+        public = x509.load_der_x509_certificate(der).public_key()
+    except ValueError as error:
+        raise OriginError("malformed") from error
+    found = next(((kid, key) for kid, key in agency.origin_keys.items() if key == public), None)
+    if found is None:
+        raise OriginError("unknown_key")
+    # 2. The certificate itself: chain, time, revocation, usage.
+    now = datetime.fromtimestamp(now_s, UTC)
+    refused: PeerRefused | None = None
+    for way in agency.ways_in:
+        try:
+            way.verifier.verify_signer(der, now)
+        except PeerRefused as error:
+            refused = error
+        else:
+            return found
+    raise OriginError("untrusted") from refused

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,6 @@ from crypto.hpke import Suite
 from crypto.openbao import Session, TransitSigner
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
 from crypto.openbao.prepare import show
-from crypto.origin import OriginKey
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
@@ -125,7 +124,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             identities=identities,
             records=records,
             note=committer.note,
-            signatures=OriginSignatures(partial(_origin_keys, living)),
+            signatures=OriginSignatures(lambda agency: living.current.registry.agencies[agency]),
             replays=StoredReplays(records, keys.promises),
             refusals=refusals,
             published=Publishing(lambda: living.current),
@@ -192,10 +191,6 @@ def _log(settings: Settings, session: Session) -> Iterator[Committer]:
 def _reads_queue(living: Living, recipient: str) -> bool:
     agency = living.current.registry.agencies.get(recipient)
     return agency is not None and agency.file.delivery.mode == "queue"
-
-
-def _origin_keys(living: Living, agency: str) -> Mapping[str, OriginKey]:
-    return living.current.registry.agencies[agency].origin_keys
 
 
 def _introduce_keys(store: Path, settings: Settings, session: Session, spool: StoreSpool) -> None:

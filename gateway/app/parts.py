@@ -76,7 +76,7 @@ def for_delivery(queue: EmbeddedQueue | RabbitMQ) -> EmbeddedQueue | RabbitMQ:
 
 def adapters(snapshot: Snapshot) -> dict[str, ModuleType]:
     """Load the adapters that the registry names, and no others."""
-    named = {agency.file.adapter for agency in snapshot.registry.agencies.values()}
+    named = snapshot.registry.adapters()
     return {found.name: found.load() for found in entry_points(group=ADAPTERS) if found.name in named}
 
 

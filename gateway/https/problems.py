@@ -27,6 +27,7 @@ STATUS: dict[str, int] = {
     "request.not_acceptable": 406,
     "request.too_slow": 408,
     "request.unknown": 404,
+    "soap.media_type": 415,
     "submission.content_encoding": 415,
     "submission.id": 404,
     "submission.idempotency_key": 400,

@@ -13,7 +13,6 @@ from gateway.publication.asyncapi import asyncapi
 from gateway.publication.contract_page import contract_page
 from gateway.publication.overview import agencies_page, index_page, landing
 from gateway.publication.reference import codes_page, documents_page, errors_page
-from gateway.publication.soap import soap_documents
 from gateway.publication.source import Library, published
 from gateway.publication.voice import Language, Voice
 from gateway.publishing import published_as
@@ -34,12 +33,10 @@ def publish(library: Library, adapters: Mapping[str, Describe]) -> dict[str, byt
     """
     files = {"asyncapi.json": _json(asyncapi(library))}
     for agency in sorted(row["code"] for row in library.agencies.rows):
-        described = [
-            published_as(one) for one in library.sent_by(agency) if set(one.transport) & set(adapters)
-        ]
-        for name, describe in sorted(adapters.items()) if described else ():
-            files |= {f"{name}/{file}": octets for file, octets in describe(agency, described).items()}
-        files |= {f"soap/{agency}/{file}": octets for file, octets in soap_documents(library, agency).items()}
+        for name, describe in sorted(adapters.items()):
+            sent = [published_as(one) for one in library.sent_by(agency) if name in one.transport]
+            if sent:
+                files |= {f"{name}/{file}": octets for file, octets in describe(agency, sent).items()}
     for contract in library.contracts:
         files[f"contracts/{contract.name}/reader.schema.json"] = _json(contract.reader_schema)
     files |= {published(file): octets for file, octets in library.files.items()}

@@ -156,7 +156,7 @@ def documents_page(voice: Voice, library: Library, names: Sequence[str]) -> byte
     kinds = (
         ("asyncapi.json", "AsyncAPI 3.0: the queues and what is in them", "AsyncAPI 3.0: الطوابير وما فيها"),
         ("rest/", "OpenAPI 3.1: REST, for each agency", "OpenAPI 3.1: واجهة REST لكل جهة"),
-        ("soap/", "WSDL 1.1 and XSD: the SOAP messages of each agency", "WSDL 1.1 وXSD: رسائل SOAP لكل جهة"),
+        ("soap/", "WSDL 1.1: SOAP, for each agency and contract", "WSDL 1.1: واجهة SOAP لكل جهة وعقد"),
         ("contracts/", "JSON Schema and ODCS of each contract", "JSON Schema وODCS لكل عقد"),
         ("agencies/", "each agency's own schema, and its mapping", "مخطط كل جهة وربطها"),
         ("codes/", "code lists as CSV", "قوائم الأكواد بصيغة CSV"),

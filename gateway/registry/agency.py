@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from contracts.errors import Invalid, Problem
 from crypto.origin import OriginKey, load_key
@@ -110,6 +110,14 @@ class Contact(Document):
     phone: Annotated[str, StringConstraints(pattern=r"^\+[0-9 ]{6,20}$")] | None = None
 
 
+def _several(named: object) -> object:
+    """Return one name as several, and several as the tuple that strict validation wants."""
+    return (named,) if isinstance(named, str) else tuple(named) if isinstance(named, list) else named
+
+
+AdapterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+
+
 def _not_reserved(name: str) -> str:
     if name == GATEWAY:
         raise ValueError("is the gateway's own lane; choose another name")
@@ -129,7 +137,8 @@ class AgencyFile(Document):
     title: Bilingual
     role: Literal["authority", "source"]
     profile: Literal["synthetic", "production"]
-    adapter: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,30}$")]
+    adapter: Annotated[tuple[AdapterName, ...], Field(min_length=1, max_length=4), BeforeValidator(_several)]
+    """One name, or several: a court may notify by SOAP and answer questions by REST."""
     identity: Annotated[tuple[Identity, ...], Field(min_length=1, max_length=2)]
     revoked: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1000)

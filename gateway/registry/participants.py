@@ -66,7 +66,7 @@ class Registry:
 
     def adapters(self) -> frozenset[str]:
         """Return the names of the adapters that some agency uses: those to load, and no others."""
-        return frozenset(agency.file.adapter for agency in self.agencies.values())
+        return frozenset(name for agency in self.agencies.values() for name in agency.file.adapter)
 
 
 def _each(folder: Path, kind: str, load: Callable[[Path, str], T], problems: list[Problem]) -> list[T]:

@@ -140,7 +140,7 @@ def _adapters(registry: Registry) -> list[Problem]:
             f"is not installed; installed are: {', '.join(sorted(installed))}",
         )
         for agency in registry.agencies.values()
-        if agency.file.adapter not in installed
+        if not installed.issuperset(agency.file.adapter)
     ]
 
 
@@ -186,7 +186,8 @@ def _unbound(agreement: Agreement, registry: Registry, catalogue: contracts.Cata
     binding = catalogue.bindings.get((sender, contract))
     if binding is None:
         return f"{sender} has no binding for it; add contracts/agencies/{sender}/{contract.replace('.', '/')}"
-    adapter = registry.agencies[sender].file.adapter
-    if adapter not in binding.transport:
-        return f"{sender} sends by {adapter}, but its binding is for {', '.join(binding.transport)}"
+    adapters = registry.agencies[sender].file.adapter
+    if not set(adapters) & set(binding.transport):
+        sends, carried = ", ".join(adapters), ", ".join(binding.transport)
+        return f"{sender} sends by {sends}, but its binding is for {carried}"
     return ""

@@ -216,7 +216,8 @@ class Desk:
         example = '{"ref":"<1>"}'
         return [
             Published(
-                "death.v1", "Deaths", "الوفيات", "A <death>", "حالة وفاة", tuple(sorted(KINDS)), schema,
+                "death.v1", "Deaths", "الوفيات", "A <death>", "حالة وفاة", tuple(sorted(KINDS)), schema, None,
+                ("rest",),
                 {"application/json": example},
             )
         ]  # fmt: skip

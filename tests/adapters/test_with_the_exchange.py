@@ -93,7 +93,7 @@ def client(
             identities=Certificates(lambda: snapshot, refusals),
             records=records,
             note=log.note,
-            signatures=OriginSignatures(lambda agency: snapshot.registry.agencies[agency].origin_keys),
+            signatures=OriginSignatures(lambda agency: snapshot.registry.agencies[agency]),
             replays=StoredReplays(records, LaneKeys()),
             refusals=refusals,
             published=Publishing(lambda: snapshot),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import rest
+from adapters import rest, soap
 from gateway.publication import Library, publish
 from gateway.publication.source import shipped
 
@@ -16,7 +16,7 @@ def library() -> Library:
 
 @pytest.fixture(scope="session")
 def published(library: Library) -> dict[str, bytes]:
-    return publish(library, {"rest": rest.describe})
+    return publish(library, {"rest": rest.describe, "soap": soap.describe})
 
 
 @pytest.fixture(scope="session")

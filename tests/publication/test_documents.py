@@ -7,18 +7,14 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 from click.testing import CliRunner
-from lxml import etree
 
-from adapters import rest
+from adapters import rest, soap
 from contracts.folder import SHIPPED
 from contracts.folder import read as read_catalogue
 from gateway.cli.publish import publish as command
-from gateway.publication import Library, library, publish
-from gateway.publication.soap import ANSWER, namespace
+from gateway.publication import library, publish
 
 SCHEMAS = Path(__file__).with_name("schemas")
-XS = "{http://www.w3.org/2001/XMLSchema}"
-WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 
 
 def document(published: dict[str, bytes], name: str) -> dict[str, object]:
@@ -52,7 +48,7 @@ def accepts(whole: dict[str, object], reference: str):
 
 
 def test_the_same_catalogue_gives_the_same_octets(published, library):
-    assert publish(library, {"rest": rest.describe}) == published
+    assert publish(library, {"rest": rest.describe, "soap": soap.describe}) == published
 
 
 def test_the_manifest_names_every_file_with_its_hash(published, library):
@@ -146,68 +142,6 @@ def test_json_samples_pass_the_schema_that_openapi_gives_them(published, library
             assert not fits({"another": "record"})
             seen += 1
     assert seen
-
-
-def soap(library: Library) -> list[tuple[str, str]]:
-    return [key for key, one in library.catalogue.bindings.items() if "soap" in one.transport]
-
-
-def samples(library: Library, agency: str, name: str):
-    binding = library.catalogue.binding(agency, name)
-    return [etree.fromstring(one.octets) for one in binding.samples if one.expected is not None]
-
-
-def test_soap_messages_hold_what_the_agency_sends(site, library):
-    assert soap(library)
-    for agency, name in soap(library):
-        schema = etree.XMLSchema(etree.parse(site / "soap" / agency / f"{name}.xsd"))
-        record = library.mappings[agency, name].record.xpath.rpartition(":")[2]
-        space = next(iter(library.mappings[agency, name].record.ns.values()))
-        for sent in samples(library, agency, name):
-            message = etree.Element(f"{{{namespace(name)}}}submit")
-            message.extend(sent.iter(f"{{{space}}}{record}"))
-            schema.assertValid(message)
-            del message[0][0]
-            assert not schema.validate(message)
-
-
-def test_an_answer_and_a_problem_are_declared(site, library):
-    agency, _ = soap(library)[0]
-    schema = etree.XMLSchema(etree.parse(site / "soap" / agency / "answer.xsd"))
-    answer = etree.fromstring(
-        f'<answer xmlns="{ANSWER}"><submission>018f</submission><outcome><position>1</position>'
-        "<outcome>refused</outcome><code>record.date.future</code></outcome></answer>"
-    )
-    schema.assertValid(answer)
-    answer[1][0].text = "0"
-    assert not schema.validate(answer)
-
-
-def test_every_message_of_a_wsdl_is_an_element_that_it_imports(site, library):
-    for agency in {agency for agency, _ in soap(library)}:
-        folder = site / "soap" / agency
-        wsdl = etree.parse(folder / f"{agency}.wsdl").getroot()
-        declared = set()
-        for imported in wsdl.iter(f"{XS}import"):
-            schema = etree.parse(folder / imported.get("schemaLocation")).getroot()
-            space = schema.get("targetNamespace")
-            assert space == imported.get("namespace")
-            declared |= {(space, element.get("name")) for element in schema.findall(f"{XS}element")}
-        named = [part.get("element").split(":") for part in wsdl.iter(f"{WSDL}part")]
-        assert {(wsdl.nsmap[prefix], local) for prefix, local in named} <= declared
-        messages = {message.get("name") for message in wsdl.findall(f"{WSDL}message")}
-        used = {
-            node.get("message").removeprefix("tns:")
-            for way in ("input", "output", "fault")
-            for node in wsdl.iter(f"{WSDL}{way}")
-        }
-        assert used == messages
-
-
-def test_the_agencys_own_xsd_is_not_touched(published, library):
-    for agency, name in soap(library):
-        own = library.files[f"agencies/{agency}/{name.replace('.', '/')}/source.xsd"]
-        assert published[f"soap/{agency}/{name}.source.xsd"] == own
 
 
 def test_the_command_writes_everything_and_never_over_something(tmp_path, published):
