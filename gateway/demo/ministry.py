@@ -92,5 +92,6 @@ NOTIFICATIONS = Kind(
     ),
     reword=_typed_in_arabic,
     alter=setting(remarks="تعديل بلا مرجع جديد"),
+    doubt=("deceased.gender", "ذكر", "أنثى"),
     write=_write,
 )

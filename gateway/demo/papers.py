@@ -12,9 +12,9 @@ from random import Random
 
 from gateway.demo.people import Generation, Person, person
 
-ACCEPTED, DUPLICATE, CONFLICT = "accepted", "duplicate", "record.conflict"
-FAULTY, REPEATED, CONFLICTING = 0.02, 0.02, 0.01
-"""Shares of records that are wrong, sent a second time, or other content under a reference used before."""
+ACCEPTED, QUARANTINED, DUPLICATE, CONFLICT = "accepted", "quarantined", "duplicate", "record.conflict"
+FAULTY, REPEATED, CONFLICTING, DOUBTFUL = 0.02, 0.02, 0.01, 0.005
+"""Shares of records that are wrong, sent again, other content under a reference used before, or for an officer."""
 
 DAY = timedelta(days=1)
 _DEAD = Generation(date(1936, 1, 1), 10_957)
@@ -26,7 +26,7 @@ Change = Callable[[Form], Form]
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One record as it stands in a submission, and what must become of it: accepted, duplicate or a code."""
+    """One record as it stands in a submission, and what must become of it: an outcome, or a code."""
 
     octets: bytes
     fate: str
@@ -55,7 +55,8 @@ class Kind:
     """How one kind of record is made, spoilt and written.
 
     `fill` makes form `number` as of a day. `faults` maps what is wrong to the code that it must give. `reword`
-    says the same in other characters; `alter` says something else under the same reference.
+    says the same in other characters; `alter` says something else under the same reference; `doubt` is the field
+    of the sex with its two words, the other of which an officer has to look at.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Kind:
     faults: Sequence[tuple[str, Change]]
     reword: Change
     alter: Change
+    doubt: tuple[str, str, str]
     write: Callable[[Form], bytes]
 
     def papers(self, count: int, today: date) -> Iterator[Paper]:
@@ -79,9 +81,16 @@ class Kind:
                 yield Paper(self.write(chance.choice((again, self.reword(again)))), DUPLICATE)
             elif roll < FAULTY + REPEATED + CONFLICTING and good:
                 yield Paper(self.write(self.alter(chance.choice(good))), CONFLICT)
+            elif roll < FAULTY + REPEATED + CONFLICTING + DOUBTFUL:
+                yield Paper(self.write(self._doubtful(form)), QUARANTINED)
             else:
                 good.append(form)
                 yield Paper(self.write(form), ACCEPTED)
+
+    def _doubtful(self, form: Form) -> Form:
+        """Give a person the other sex than the national ID has."""
+        field, one, other = self.doubt
+        return {**form, field: one if form[field] == other else other}
 
 
 @dataclass(frozen=True, slots=True)

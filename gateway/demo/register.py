@@ -86,6 +86,7 @@ REGISTRATIONS = Kind(
     ),
     reword=lambda form: {**form, "nid": arabic_digits(str(form["nid"]))},
     alter=setting(Street="شارع آخر"),
+    doubt=("Sex", "1", "2"),
     write=_write_registration,
 )
 
@@ -135,5 +136,6 @@ ENTITLEMENTS = Kind(
     ),
     reword=lambda form: {**form, "GOV": arabic_digits(str(form["GOV"]))},
     alter=setting(ADDRESS="عنوان آخر"),
+    doubt=("SEX", "1", "2"),
     write=lambda form: _row(form.values()),
 )

@@ -71,6 +71,7 @@ class Screen:
         for heading, column in (
             ("sent", [flow.sent for _, flow in flows]),
             ("accepted", [flow.accepted for _, flow in flows]),
+            ("quarantined", [flow.quarantined for _, flow in flows]),
             ("duplicate", [flow.duplicate for _, flow in flows]),
             ("refused", [sum(flow.refused.values()) for _, flow in flows]),
             ("answered", [flow.returned for _, flow in flows]),
@@ -165,4 +166,6 @@ class Bars:
 
 def _numbers(flow: Flow) -> list[str]:
     refused = sum(flow.refused.values())
-    return [f"{n:,}" for n in (flow.sent, flow.accepted, flow.duplicate, refused, flow.returned)]
+    return [
+        f"{n:,}" for n in (flow.sent, flow.accepted, flow.quarantined, flow.duplicate, refused, flow.returned)
+    ]

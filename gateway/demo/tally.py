@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from gateway.demo.papers import ACCEPTED, DUPLICATE
+from gateway.demo.papers import ACCEPTED, DUPLICATE, QUARANTINED
 
 
 class Flow(msgspec.Struct):
     """What became of the records that an agency sent under one contract.
 
-    `refused` counts by code. `unforetold` counts records with another fate than they were made for, and
-    `returned` those accepted records for which an answer of the authority has come back.
+    `quarantined` ones wait for an officer. `refused` counts by code. `unforetold` counts records with another fate
+    than they were made for, and `returned` those accepted ones for which an answer of the authority has come back.
     """
 
     contract: str
     media_type: str
     sent: int = 0
     accepted: int = 0
+    quarantined: int = 0
     duplicate: int = 0
     refused: dict[str, int] = {}
     unforetold: int = 0
@@ -29,6 +30,8 @@ class Flow(msgspec.Struct):
         """Count one record that was answered."""
         if fate == ACCEPTED:
             self.accepted += 1
+        elif fate == QUARANTINED:
+            self.quarantined += 1
         elif fate == DUPLICATE:
             self.duplicate += 1
         else:
@@ -38,7 +41,7 @@ class Flow(msgspec.Struct):
     @property
     def answered(self) -> int:
         """How many records the gateway has answered."""
-        return self.accepted + self.duplicate + sum(self.refused.values())
+        return self.accepted + self.quarantined + self.duplicate + sum(self.refused.values())
 
 
 class Told(msgspec.Struct):
@@ -105,8 +108,13 @@ class Tally(msgspec.Struct):
 
     @property
     def accepted(self) -> int:
-        """How many of them are in the log."""
+        """How many of them are in the log and on their way."""
         return sum(flow.accepted for _, flow in self.flows())
+
+    @property
+    def quarantined(self) -> int:
+        """How many of them are in the log and wait for an officer."""
+        return sum(flow.quarantined for _, flow in self.flows())
 
     @property
     def returned(self) -> int:
@@ -135,13 +143,17 @@ class Check(msgspec.Struct):
 
 def checks(tally: Tally, asked: int) -> Sequence[Check]:
     """Return everything that must hold when `asked` records were to be sent."""
-    duplicates = sum(flow.duplicate for _, flow in tally.flows())
+    others = tally.quarantined + sum(flow.duplicate for _, flow in tally.flows())
     refused = sum(tally.refused().values())
     wrong = sum(flow.unforetold for _, flow in tally.flows())
     strange = sum(told.strange for told in tally.agencies)
     return (
         Check("records asked for = sent", asked, tally.sent),
-        Check("sent = accepted + duplicate + refused", tally.sent, tally.accepted + duplicates + refused),
+        Check(
+            "sent = accepted + quarantined + duplicate + refused",
+            tally.sent,
+            tally.accepted + others + refused,
+        ),
         Check("accepted = delivered to the authority", tally.accepted, tally.core.delivered),
         Check("delivered = dispositions returned", tally.core.delivered, tally.returned),
         Check("records with another fate than foretold", 0, wrong),

@@ -25,7 +25,7 @@ from gateway.synth.chance import MILLION, Chance
 from gateway.synth.demography import ADULT, DEATHS_PER_MILLION_A_YEAR
 from gateway.synth.events import KINDS, Kind, Record, Scene, Span, dated, is_late
 from gateway.synth.forms import Form, Voice, voice
-from gateway.synth.noise import ACCEPTED, DUPLICATE, REFUSED, Answer, Noise, misspelt
+from gateway.synth.noise import DUPLICATE, QUARANTINED, REFUSED, Answer, Noise, misspelt
 from gateway.synth.people import Population
 from gateway.synth.writing import Writer, writer
 
@@ -33,7 +33,6 @@ FILE_RECORDS = 10_000
 """About so many records are in a file."""
 _EIGHTEENTHS = 24_000  # of a million adults in a year
 _LATE = "warning.late"
-_FOLLOWED = {noise.CORRECTED: "correct", noise.VOIDED: "void"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +183,22 @@ class Flow:
             octets = self.writer.record(self._form(other, ref, "assert") or form)
             answer = Answer(REFUSED, "record.conflict", noise=(noise.OTHER_CONTENT,))
             again.append(Made(octets, ref, "assert", answer, other))
-        elif treatment in _FOLLOWED:
-            op = _FOLLOWED[treatment]
-            later = f"{ref}-{op[0]}"
-            octets = self.writer.record(self._form(record, later, op, ref) or form)
-            remarks = (_LATE,) if is_late(self.kind, record) else ()
-            yield Made(octets, later, op, Answer(ACCEPTED, remarks=remarks, noise=(treatment,)), record)
+        yield from self._followers(treatment, record, ref, waits=answer.outcome == QUARANTINED)
+
+    def _followers(self, treatment: str, record: Record, ref: str, *, waits: bool) -> Iterator[Made]:
+        """Yield what corrects and voids a record, right behind it; what follows one that waits has to wait as well."""
+        refs = [ref]
+        for follower in noise.FOLLOWERS.get(treatment, ()):
+            later = f"{ref}-{follower.op[0]}{len(refs)}"
+            prior = refs[follower.of] if follower.of >= 0 else f"{ref}-x"
+            form = self._form(record, later, follower.op, prior)
+            if form is None:
+                return
+            refs.append(later)
+            outcome, code = (QUARANTINED, "review.prior") if waits else (follower.outcome, follower.code)
+            remarks = (_LATE,) if outcome != REFUSED and is_late(self.kind, record) else ()
+            answer = Answer(outcome, code, remarks, (treatment,))
+            yield Made(self.writer.record(form), later, follower.op, answer, record)
 
     def _told(self, record: Record, scene: Scene, treatment: str) -> tuple[Record, tuple[str, ...]]:
         """Tell a record as people tell it: with another spelling, two names instead of four, a wrong name."""

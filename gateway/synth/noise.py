@@ -13,7 +13,7 @@ from gateway.synth.chance import MILLION, Chance, Weighted
 from gateway.synth.forms import Form, Slot, Voice
 from gateway.synth.writing import Writer
 
-ACCEPTED, DUPLICATE, REFUSED, REVIEW = "accepted", "duplicate", "refused", "review"
+ACCEPTED, QUARANTINED, DUPLICATE, REFUSED = "accepted", "quarantined", "duplicate", "refused"
 
 AGAIN, OTHER_CONTENT, CORRECTED, VOIDED = "sent again", "other content", "corrected", "voided"
 SPELLING, TWO_NAMES, WRONG_NAME = "spelling", "two names", "wrong name"
@@ -24,7 +24,7 @@ _DIGITS, _PRESENTATION, _DECORATION, _MARKS = (
     "tatweel and vowels",
     "direction mark",
 )
-_WRONG_SEX = "wrong sex"
+_WRONG_SEX, _WAITING = "wrong sex", "corrected while it waits"
 
 USUAL: Mapping[str, int] = {
     SPELLING: 50_000,
@@ -40,6 +40,13 @@ USUAL: Mapping[str, int] = {
     OTHER_CONTENT: 1_000,
     CORRECTED: 5_000,
     VOIDED: 500,
+    _WAITING: 200,
+    "corrected and again": 200,
+    "correction of nothing": 200,
+    "void of nothing": 200,
+    "voided twice": 200,
+    "corrected when void": 200,
+    "void of a void": 200,
     SPREADSHEET_FILE: 2_000,
 }
 """How often each thing is done, among a million records; the last one among a million files of CSV."""
@@ -69,6 +76,34 @@ class Answer:
 
 
 PLAIN = Answer(ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A record that corrects or voids another, and what must become of it if that one is accepted.
+
+    `of` counts from the record itself, 0, over its followers; -1 is one that was never sent.
+    """
+
+    op: str
+    of: int
+    outcome: str = ACCEPTED
+    code: str = ""
+
+
+_VOID = "record.prior_void"
+FOLLOWERS: Mapping[str, tuple[Follower, ...]] = {
+    CORRECTED: (Follower("correct", 0),),
+    VOIDED: (Follower("void", 0),),
+    _WAITING: (Follower("correct", 0),),
+    "corrected and again": (Follower("correct", 0), Follower("correct", 1)),
+    "correction of nothing": (Follower("correct", -1, REFUSED, "record.prior_missing"),),
+    "void of nothing": (Follower("void", -1, REFUSED, "record.prior_missing"),),
+    "voided twice": (Follower("void", 0), Follower("void", 0, REFUSED, _VOID)),
+    "corrected when void": (Follower("void", 0), Follower("correct", 0, REFUSED, _VOID)),
+    "void of a void": (Follower("void", 0), Follower("void", 1, REFUSED, _VOID)),
+}
+"""What follows a record at once, by what is done to it."""
 Change = Callable[[Form], Form]
 """Returns an equal form where it does not apply."""
 
@@ -128,7 +163,8 @@ class Noise:
         yield _Treatment(_PRESENTATION, self._names(lambda name: name.replace(*_LAM_ALEF).replace(*_MEEM)))
         yield _Treatment(_DECORATION, self._names(_decorated), remarks=(_SANITISED,))
         yield _Treatment(_MARKS, self._names(lambda name: name + _MARK), remarks=(_SANITISED,))
-        yield _Treatment(_WRONG_SEX, self._other_sex, REVIEW, "review.nid.sex")
+        yield _Treatment(_WRONG_SEX, self._other_sex, QUARANTINED, "review.nid.sex")
+        yield _Treatment(_WAITING, self._other_sex, QUARANTINED, "review.nid.sex")
         scientific = "record.nid.scientific"
         yield _Treatment(SPREADSHEET_FILE, self._number(_as_spreadsheets_do), REFUSED, scientific)
 

@@ -156,7 +156,7 @@ def test_an_idempotency_key_stands_for_one_body(running: Exchange) -> None:
     first = moh.post("/v1/death.v1/records", json=body, headers=headers).json()
     again = moh.post("/v1/death.v1/records", json=body, headers=headers).json()
     assert again["submission"] == first["submission"]
-    assert again["counts"] == {"accepted": 0, "duplicate": 1, "refused": 0}
+    assert again["counts"] == {"accepted": 0, "quarantined": 0, "duplicate": 1, "refused": 0}
     before = running.auditor.size("moh")
     other = moh.post("/v1/death.v1/records", json=notification("MOH-KEY-2"), headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "submission.idempotency_key_reused")

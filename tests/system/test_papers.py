@@ -8,7 +8,7 @@ import pytest
 import contracts
 from contracts.nid import birth_date, check_digit
 from gateway.demo import ministry, register
-from gateway.demo.papers import ACCEPTED, CONFLICT, DUPLICATE
+from gateway.demo.papers import ACCEPTED, CONFLICT, DUPLICATE, QUARANTINED
 from gateway.demo.people import Generation, person
 
 MANY = 4000
@@ -36,7 +36,7 @@ def fates(catalogue, agency, pile, today, seen):
             continue
         first = seen.setdefault((pile.contract, conformed.source_ref, conformed.op), conformed.payload)
         if first is conformed.payload:
-            yield ACCEPTED
+            yield QUARANTINED if conformed.review else ACCEPTED
         else:
             yield DUPLICATE if first == conformed.payload else CONFLICT
 
@@ -53,6 +53,7 @@ def test_every_record_gets_what_it_foretells(catalogue, agency, submissions, tod
         assert list(fates(catalogue, agency, pile, today, seen)) == foretold
     told = Counter(paper.fate for pile in piles for paper in pile.papers)
     assert told[ACCEPTED] > 0.9 * sum(told.values())
+    assert told[QUARANTINED] or today != DAYS[0]
     assert told[DUPLICATE]
     assert told[CONFLICT]
 
