@@ -57,7 +57,8 @@ def _load() -> Mapping[str, Code]:
 
 
 def _fate(code: str) -> Fate:
-    return Fate.REJECTED if code.startswith("record.") else Fate.NOTED
+    word, _, _ = code.partition(".")
+    return {"record": Fate.REJECTED, "review": Fate.REVIEW}.get(word, Fate.NOTED)
 
 
 CODES: Mapping[str, Code] = _load()
@@ -67,6 +68,7 @@ _FATES = {
     Fate.REJECTED: ("change something, then send again", "غيّر ما يلزم ثم أعد الإرسال"),
     Fate.UNAVAILABLE: ("nothing was promised; try again later", "لم يُتعهَّد بشيء، أعد المحاولة لاحقًا"),
     Fate.TAMPERED: ("set aside and kept; an alarm was raised", "عُزل وحُفظ وأُطلق إنذار"),
+    Fate.REVIEW: ("promised, and kept until an officer has decided", "تُعُهِّد به ويُحفظ حتى يقرر ضابط الأمن"),
     Fate.NOTED: ("accepted; the code only accompanies it", "قُبل، والرمز ملاحظة مرافقة فقط"),
 }
 

@@ -22,6 +22,8 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"
     TAMPERED = "tampered"
+    REVIEW = "review"
+    """Nothing yet: an officer decides."""
     NOTED = "noted"
     """Nothing: what the code accompanies was accepted."""
 

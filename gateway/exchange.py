@@ -14,24 +14,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
+from crypto.receipt import BatchReceipt
+from crypto.seal import Draft
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole
+from gateway.groups import Keep, Measured, Turn, pipelined, sole
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,
     Event,
     Framed,
     Handed,
+    Kept,
     Message,
     Outcome,
     Outcomes,
     Part,
-    Promise,
     SealedBatch,
     Status,
     Submission,
     Terms,
 )
+from gateway.settled import Promise, Settled
 
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 300.0
 
@@ -56,8 +59,6 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
     # Step 3. Cut the body into records as it arrives: a body may be longer than memory.
     body = Measured(submission.body)
     groups = rules.frame(submission.sender, submission.contract, submission.media_type, aiter(body))
-    if submission.answered:
-        groups = beyond(submission.answered, groups)
 
     async def kept(group: Sequence[Framed], digest: bytes = b"") -> Outcomes:
         rules.spend(submission.sender, submission.contract, len(group))
@@ -87,22 +88,23 @@ async def promise(
         Unavailable: nothing was promised.
     """
     earlier: dict[str, Promise] = {}
-    settled: dict[str, bool] = {}
+    settled = Settled()
     while True:
         # Step 4. Conform each record to its contract and seal those that do; a bad record refuses only itself.
+        # One that an officer has to look at is sealed for itself.
         batch = await prepare(terms, parts, settled)
-        # Step 5. Log entries, promises, signed checkpoint and outbox message: one transaction, all or nothing.
+        # Step 5. Log entries, promises, signed checkpoints and messages: one transaction, all or nothing. A message
+        # goes into the outbox, or into the quarantine until it is decided about.
         # What was sent first is logged first, whichever worker was faster.
         await turn()
         answer = await log.append(batch)
         if isinstance(answer, SealedBatch):
             break
         # Some were promised before. The same content keeps its first receipt; other content under the same
-        # reference is refused. Neither is sealed twice, so the rest is sealed again, under new keys.
+        # reference is refused. So is what corrects or voids nothing. None of these is sealed twice, so the rest is
+        # sealed again, under new keys.
         earlier.update({known.record_id: known for known in answer.promises})
-        fingerprints = {kept.record_id: kept.fingerprint for kept in batch.kept}
-        for known in answer.promises:
-            settled[known.record_id] = fingerprints[known.record_id] == known.fingerprint
+        settled.learn(answer)
     # Step 6. Answer every record: a receipt, an earlier receipt, or a refusal.
     return _by_part(answer, earlier)
 
@@ -185,22 +187,31 @@ def _by_part(sealed: SealedBatch, earlier: Mapping[str, Promise]) -> tuple[Outco
     batch, receipt = sealed.batch, sealed.receipt
     answers: list[list[Outcome]] = [[] for _ in batch.parts]
     places = {known.record_id: (known.lane, known.index) for known in earlier.values()}
+
+    def put(kept: Kept, status: Status, draft: Draft, n: int, receipt: BatchReceipt) -> None:
+        index = receipt.first + n
+        places[kept.record_id] = (receipt.lane, index)
+        salt, entry, warnings = draft.salts[n], draft.entries[n], kept.warnings
+        answers[kept.part].append(
+            Outcome(
+                kept.position,
+                status,
+                kept.record_id,
+                receipt.lane,
+                index,
+                salt,
+                entry,
+                None,
+                warnings,
+                receipt,
+            )
+        )
+
     if batch.draft is not None and receipt is not None:
         for n, kept in enumerate(batch.kept):
-            places[kept.record_id] = (receipt.lane, receipt.first + n)
-            answers[kept.part].append(
-                Outcome(
-                    kept.position,
-                    Status.ACCEPTED,
-                    kept.record_id,
-                    receipt.lane,
-                    receipt.first + n,
-                    batch.draft.salts[n],
-                    batch.draft.entries[n],
-                    warnings=kept.warnings,
-                    batch=receipt,
-                )
-            )
+            put(kept, Status.ACCEPTED, batch.draft, n, receipt)
+    for one, own in zip(batch.held, sealed.held, strict=True):
+        put(one.kept, Status.QUARANTINED, one.draft, 0, own)
     for repeated in batch.repeated:
         lane, index = places[repeated.record_id]
         answers[repeated.part].append(

@@ -33,7 +33,8 @@ FIELDS = frozenset({
     "submission", "record_id", "batch", "lane", "index", "first", "count", "size", "queue", "message", "kid",
     "name", "correlation",
     # what became of it
-    "status", "code", "field", "rule", "reason", "reference", "accepted", "duplicate", "refused", "attempt",
+    "status", "code", "field", "rule", "reason", "reference", "attempt",
+    "accepted", "quarantined", "duplicate", "refused",
     "http_status", "method", "problems", "state", "season", "digest",
     # how much, and how long
     "records", "bytes", "messages", "duration_s", "retry_after_s", "waiting", "lag_s", "expires_s", "workers",

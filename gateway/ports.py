@@ -5,7 +5,7 @@ Implementations raise only errors of `gateway.errors`; a foreign exception is tr
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +17,6 @@ from gateway.records import (
     Event,
     Framed,
     Handed,
-    Known,
     Message,
     Origin,
     Outcome,
@@ -27,6 +26,7 @@ from gateway.records import (
     Submission,
     Terms,
 )
+from gateway.settled import Known, Settled
 
 
 class Rules(Protocol):
@@ -70,12 +70,13 @@ class Rules(Protocol):
 class Prepare(Protocol):
     """Conform and seal: parse, map, validate and encrypt, in whichever process has a free core."""
 
-    async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
+    async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Settled) -> Batch:
         """Prepare the records of `parts`.
 
-        `settled` maps ids promised before to whether their content was the same: the same is listed as repeated and
-        not sealed, the other is refused as `record.conflict`. Pure: the same call may be made again, and every call
-        seals under new keys.
+        Of those that are settled, the same content is listed as repeated and not sealed, and other content refused
+        as `record.conflict`. What corrects or voids nothing that stands is refused as `record.prior_missing` or
+        `record.prior_void`, and what has to wait with its prior is held. Pure: the same call may be made again, and
+        every call seals under new keys.
 
         Raises:
             Unavailable: the contracts the terms name cannot be loaded now.
@@ -88,8 +89,9 @@ class Log(Protocol):
     async def append(self, batch: Batch) -> SealedBatch | Known:
         """Append a batch's entries to its lane and its message to the outbox, in one transaction.
 
-        When this returns a `SealedBatch`, entries, promises, signed checkpoint and message are durable together.
-        When it returns `Known`, nothing of the batch was written.
+        The messages of records that are held go into the quarantine. When this returns a `SealedBatch`, entries,
+        promises, signed checkpoints and messages are durable together. When it returns `Known`, nothing of the batch
+        was written: something in it was promised before, or corrects or voids what does not stand.
 
         Raises:
             Unavailable: the signer or the store cannot do it now, or the outbox is full. Nothing was written.
@@ -144,6 +146,7 @@ class SubmissionState:
     id: str
     contract: str
     accepted: int
+    quarantined: int
     duplicate: int
     refused: int
     complete: bool

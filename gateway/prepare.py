@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -20,19 +20,36 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import contracts
 from crypto.canonical import canonical
-from crypto.seal import BatchHeader, Unsealed, record_id, seal
-from gateway.records import Batch, Framed, Kept, Part, Refusal, Refused, Repeated, Terms
+from crypto.seal import BatchHeader, Draft, Unsealed, record_id, seal
+from gateway.records import (
+    Batch,
+    Framed,
+    Held,
+    Kept,
+    Part,
+    Refusal,
+    Refused,
+    Repeated,
+    Terms,
+)
+from gateway.salts import salt_key, seal_salt
+from gateway.settled import Settled, Verdict
 
 LEGAL_ZONE = ZoneInfo("Africa/Cairo")
 """Legal dates are plain dates on the wall calendar of the country."""
 
+_Finish = Callable[[bytes], Kept]
+"""Makes of a sealed salt what the log must know of a record."""
+
 
 def prepare(
-    catalogue: contracts.Catalogue, terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]
+    catalogue: contracts.Catalogue,
+    terms: Terms,
+    parts: tuple[Part, ...],
+    settled: Settled,
 ) -> Batch:
     """Conform the records of `parts` and seal those that do; `settled` as `ports.Prepare` says."""
-    work = _Work(terms, {identifier for identifier, same in settled.items() if same})
-    work.conflicting = {identifier for identifier, same in settled.items() if not same}
+    work = _Work(terms, settled)
     binding = catalogue.binding(terms.sender, terms.contract)
     contract = catalogue.contract(terms.contract)
     for number, part in enumerate(parts):
@@ -65,10 +82,10 @@ class _Work:
     """A batch in the making."""
 
     terms: Terms
-    repeated_before: set[str]
-    conflicting: set[str] = field(default_factory=set)
+    settled: Settled
     unsealed: list[Unsealed] = field(default_factory=list)
-    kept: list[Callable[[bytes], Kept]] = field(default_factory=list)  # given the sealed salt
+    kept: list[_Finish] = field(default_factory=list)
+    held: list[tuple[Unsealed, _Finish]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     repeated: list[Repeated] = field(default_factory=list)
     fingerprints: dict[str, bytes] = field(default_factory=dict)
@@ -96,45 +113,60 @@ class _Work:
     ) -> None:
         terms = self.terms
         identifier = record_id(terms.sender, terms.contract, conformed.source_ref, conformed.op)
-        if identifier in self.repeated_before:
-            self.repeated.append(Repeated(sent.number, framed.position, identifier))
-            return
-        if identifier in self.conflicting:
-            self.refuse(sent, framed.position, CONFLICT)
+        verdict = self.settled.chained.get(identifier)
+        if verdict in UNFOUNDED:
+            self.refuse(sent, framed.position, UNFOUNDED[verdict])
             return
         subject = _pseudonym(terms.pseudonym_key, conformed.nid)
         octets = canonical(_event(terms, identifier, conformed, subject))
         fingerprint = hmac.digest(terms.promise_key, b"isnad-fingerprint/v1\0" + octets, "sha256")
-        first = self.fingerprints.setdefault(identifier, fingerprint)
+        first = self.fingerprints.setdefault(identifier, self.settled.promised.get(identifier, fingerprint))
         if first is not fingerprint:
             if first == fingerprint:
                 self.repeated.append(Repeated(sent.number, framed.position, identifier))
             else:
                 self.refuse(sent, framed.position, CONFLICT)
             return
-        self.unsealed.append(
-            Unsealed(self._entry(sent, identifier, conformed, subject), octets, framed.octets)
-        )
+        waits = verdict is Verdict.PRIOR_WAITS
+        review = (*conformed.review, "review.prior") if waits else conformed.review
+        entry = self._entry(sent, identifier, conformed, subject, review)
+        unsealed = Unsealed(entry, octets, framed.octets)
         logged = tuple(
             (name, str(conformed.payload[name])) for name in contract.logged if name in conformed.payload
         )
-        self.kept.append(
-            partial(
-                Kept,
-                sent.number,
-                framed.position,
-                identifier,
-                conformed.source_ref,
-                subject,
-                fingerprint,
-                about=conformed.about or "",
-                logged=logged,
-                warnings=(*conformed.review, *conformed.warnings),
-            )
+        finish = partial(
+            Kept,
+            sent.number,
+            framed.position,
+            identifier,
+            conformed.source_ref,
+            subject,
+            fingerprint,
+            about=conformed.about or "",
+            logged=logged,
+            warnings=(*review, *conformed.warnings),
+            priors=self._priors(conformed.prior_ref),
+            voids=conformed.op == "void",
         )
+        if review:
+            self.held.append((unsealed, finish))
+        else:
+            self.unsealed.append(unsealed)
+            self.kept.append(finish)
+
+    def _priors(self, prior_ref: str | None) -> tuple[str, ...]:
+        if prior_ref is None:
+            return ()
+        sender, contract = self.terms.sender, self.terms.contract
+        return tuple(record_id(sender, contract, prior_ref, op) for op in ("assert", "correct", "void"))
 
     def _entry(
-        self, sent: _Sent, identifier: str, conformed: contracts.Conformed, subject: bytes
+        self,
+        sent: _Sent,
+        identifier: str,
+        conformed: contracts.Conformed,
+        subject: bytes,
+        review: tuple[str, ...],
     ) -> dict[str, object]:
         terms = self.terms
         entry: dict[str, object] = {
@@ -156,30 +188,41 @@ class _Work:
             entry["prior_ref"] = conformed.prior_ref
         if subject:
             entry["subject"] = _b64(subject)
-        if conformed.review:
-            entry["review"] = conformed.review
+        if review:
+            entry["review"] = review
         return entry
 
     def batch(self, parts: tuple[Part, ...]) -> Batch:
-        """Seal what was taken."""
-        terms, draft, kept = self.terms, None, list[Kept]()
-        if self.unsealed:
-            header = BatchHeader(
-                batch=str(uuid7()),
-                lane=terms.lane,
-                sender=terms.sender,
-                recipients=tuple(key.kid for key in terms.recipient_keys),
-                contract=terms.contract,
-                suite=terms.suite,
-                count=len(self.unsealed),
-            )
-            draft = seal(header, self.unsealed, terms.recipient_keys)
-            cipher = AESGCM(salt_key(terms.promise_key))
-            kept = [
-                finish(seal_salt(cipher, str(record.entry["id"]), salt))
-                for finish, record, salt in zip(self.kept, self.unsealed, draft.salts, strict=True)
-            ]
-        return Batch(terms, parts, draft, tuple(kept), tuple(self.refused), tuple(self.repeated))
+        """Seal what was taken: what may go together, and each record that waits for itself."""
+        draft, kept = self._sealed(self.unsealed, self.kept) if self.unsealed else (None, ())
+        held = []
+        for unsealed, finish in self.held:
+            own, (one,) = self._sealed([unsealed], [finish])
+            held.append(Held(one, own))
+        return Batch(
+            self.terms, parts, draft, kept, tuple(self.refused), tuple(self.repeated), held=tuple(held)
+        )
+
+    def _sealed(
+        self, records: Sequence[Unsealed], finishes: Sequence[_Finish]
+    ) -> tuple[Draft, tuple[Kept, ...]]:
+        """Seal records that make one message."""
+        terms = self.terms
+        header = BatchHeader(
+            batch=str(uuid7()),
+            lane=terms.lane,
+            sender=terms.sender,
+            recipients=tuple(key.kid for key in terms.recipient_keys),
+            contract=terms.contract,
+            suite=terms.suite,
+            count=len(records),
+        )
+        draft = seal(header, records, terms.recipient_keys)
+        cipher = AESGCM(salt_key(terms.promise_key))
+        return draft, tuple(
+            finish(seal_salt(cipher, str(record.entry["id"]), salt))
+            for finish, record, salt in zip(finishes, records, draft.salts, strict=True)
+        )
 
 
 CONFLICT = Refusal(
@@ -187,22 +230,19 @@ CONFLICT = Refusal(
     "source_ref",
     "a reference names one content; send a correction under its own reference",
 )
-
-
-def salt_key(promise_key: bytes) -> bytes:
-    """Return the 32-byte key under which a lane's salts are kept."""
-    return hmac.digest(promise_key, b"isnad-salt/v1\0", "sha256")
-
-
-def seal_salt(cipher: AESGCM, identifier: str, salt: bytes) -> bytes:
-    """Return a salt as the store keeps it: whoever holds the store alone cannot guess at records with it."""
-    nonce = os.urandom(12)
-    return nonce + cipher.encrypt(nonce, salt, identifier.encode())
-
-
-def open_salt(cipher: AESGCM, identifier: str, sealed: bytes) -> bytes:
-    """Return the 32-byte salt that `seal_salt` kept."""
-    return cipher.decrypt(sealed[:12], sealed[12:], identifier.encode())
+UNFOUNDED: Mapping[Verdict | None, Refusal] = {
+    Verdict.PRIOR_MISSING: Refusal(
+        "record.prior_missing",
+        "prior_ref",
+        "it names a record that was handed over before, or earlier in the same submission",
+    ),
+    Verdict.PRIOR_VOID: Refusal(
+        "record.prior_void",
+        "prior_ref",
+        "it names a record that stands: no void, and neither voided nor refused on review",
+    ),
+}
+"""Why a record is refused that corrects or voids what the log says this of."""
 
 
 def uuid7() -> uuid.UUID:
@@ -240,7 +280,7 @@ def _pseudonym(key: bytes, national_id: str | None) -> bytes:
 
 
 def _origin(part: Part) -> dict[str, str]:
-    origin = {part.origin.channel: part.origin.certificate}
+    origin = {"mtls": part.origin.certificate}
     if part.origin.signature:
         origin[part.origin.signature] = part.origin.key_id
     return origin

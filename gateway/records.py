@@ -22,8 +22,7 @@ GATEWAY = "gateway"
 class Origin:
     """How the sender was authenticated: the evidence of origin that a log entry names.
 
-    `certificate` is the SHA-256, 64 hex digits, of what the sender showed on the `channel`: for `mtls` its client
-    certificate (DER), for `ssh` its public key or certificate (RFC 4253 §6.6). `signature` names the scheme when
+    `certificate` is the SHA-256 of the client certificate's DER, 64 hex digits. `signature` names the scheme when
     the submission itself was signed (`jws`, `http-signature`, `wsse` or `cms`) and `key_id` the registered key that
     verified it; both are empty strings when only the channel authenticated the sender.
     """
@@ -31,7 +30,6 @@ class Origin:
     certificate: str
     signature: str = ""
     key_id: str = ""
-    channel: str = "mtls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,6 @@ class Submission:
 
     `recipient` is empty when the sender named none. `idempotency_key` is the sender's own, or empty. `body` yields
     octets in order and is read once; an adapter raises `Rejected` from it when the client breaks its own limits.
-    `answered` is the position up to which its records were answered before, when it is taken up again after an
-    interruption: they are passed over.
     """
 
     id: str
@@ -53,7 +49,6 @@ class Submission:
     received_ms: int
     idempotency_key: str
     body: AsyncIterator[bytes]
-    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +117,8 @@ class Kept:
     `fingerprint` is an HMAC of the canonical octets under the lane's promise key: equal content, equal fingerprint.
     `salt` is the record's salt sealed under the same key. `subject` is the citizen's pseudonym or empty. `about` is
     the id of the record this one answers, or empty, and `logged` what may be said of the answer in clear.
+    `priors` is empty unless the record corrects or voids another: then it holds the ids that the other one has if it
+    was an assertion, a correction or a void, in this order. `voids` tells a void from a correction.
     """
 
     part: int
@@ -134,6 +131,16 @@ class Kept:
     about: str
     logged: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    priors: tuple[str, ...] = ()
+    voids: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record that waits for an officer: promised like every other, in a message of its own that does not go yet."""
+
+    kept: Kept
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,11 @@ class Repeated:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Conformed and sealed records, ready to be appended. `draft` is None when every record was refused."""
+    """Conformed and sealed records, ready to be appended.
+
+    `draft` holds the records of `kept` and is None when there are none. Those of `held` have a draft each, for an
+    officer decides about each of them alone.
+    """
 
     terms: Terms
     parts: tuple[Part, ...]
@@ -165,24 +176,12 @@ class Batch:
     kept: tuple[Kept, ...]
     refused: tuple[Refused, ...]
     repeated: tuple[Repeated, ...]
+    held: tuple[Held, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What the log already holds under a record id. `fingerprint` and `salt` as in `Kept`."""
-
-    record_id: str
-    lane: str
-    index: int
-    fingerprint: bytes
-    salt: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The answer to a batch that holds records promised before: nothing of the batch was appended."""
-
-    promises: tuple[Promise, ...]
+    @property
+    def sealed(self) -> tuple[Kept, ...]:
+        """Every record that is to be promised, in the order in which the lane will have them."""
+        return (*self.kept, *(one.kept for one in self.held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +189,19 @@ class SealedBatch:
     """A batch that is in the log, durable, with its message in the outbox.
 
     `receipt` covers the records in the order of `batch.kept`, at indices `receipt.first + n`. It is None when
-    every record of the batch was refused.
+    there are none. `held` has a receipt for each record of `batch.held`.
     """
 
     batch: Batch
     receipt: BatchReceipt | None
+    held: tuple[BatchReceipt, ...] = ()
 
 
 class Status(StrEnum):
     """What became of a record at the gateway."""
 
     ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
     DUPLICATE = "duplicate"
     REFUSED = "refused"
 
@@ -210,7 +211,8 @@ class Outcome:
     """The answer for one record of a submission.
 
     Accepted: `record_id`, `index`, `salt` and the batch's receipt, from which the record's own is expanded without
-    further look-ups. Duplicate: the first promise's `record_id`, `lane` and `index`. Refused: `refusal` alone.
+    further look-ups. Quarantined: the same, and `warnings` says what an officer has to look at. Duplicate: the first
+    promise's `record_id`, `lane` and `index`. Refused: `refusal` alone.
     """
 
     position: int
@@ -225,9 +227,9 @@ class Outcome:
     batch: BatchReceipt | None = None
 
     def receipt(self) -> Receipt:
-        """Return the record's own receipt, with its inclusion proof; only for accepted records."""
+        """Return the record's own receipt, with its inclusion proof; only for records promised just now."""
         if self.batch is None:
-            raise ValueError("only an accepted record carries its batch's receipt")
+            raise ValueError("only a record promised just now carries its batch's receipt")
         return self.batch.expand(self.index, self.record_id, self.salt, self.entry)
 
 

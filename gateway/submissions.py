@@ -1,10 +1,13 @@
-"""What every adapter makes of a submission: its id, and how many of its records had which outcome."""
+"""What every adapter makes of a submission: its id, how many of its records had which outcome, and their states."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
 from collections import Counter
+from collections.abc import Sequence
+
+import orjson
 
 from gateway import metrics
 from gateway.prepare import uuid7
@@ -21,6 +24,19 @@ def submission_id(sender: str, idempotency_key: str) -> str:
     value = int.from_bytes(hashlib.sha256(name).digest()[:16])
     value = value & ~(0xF << 76) | 0x8 << 76  # RFC 9562 §5.8
     return str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+
+
+def state_of(history: Sequence[bytes]) -> str:
+    """Return what last happened to a record, in a word: the kind of the latest event in its history.
+
+    `history` has log entries as `ports.Records.history` returns them. Other records, which correct or void this
+    one, are no events.
+    """
+    own, *others = map(orjson.loads, history)
+    events = [str(entry["kind"]) for entry in others if entry["kind"] != own["kind"]]
+    if events:
+        return events[-1].removeprefix("record.")
+    return str(Status.QUARANTINED if own.get("review") else Status.ACCEPTED)
 
 
 class Counts:

@@ -11,7 +11,6 @@ import multiprocessing
 import signal
 import socket
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +23,16 @@ from crypto.seal import Draft
 from gateway.errors import Unavailable
 from gateway.observe import frames
 from gateway.prepare import prepare
-from gateway.records import Batch, Kept, Part, Refused, Repeated, Terms
+from gateway.records import (
+    Batch,
+    Held,
+    Kept,
+    Part,
+    Refused,
+    Repeated,
+    Terms,
+)
+from gateway.settled import Settled
 
 ATTEMPTS = 3
 _LENGTH_BYTES = 4
@@ -48,9 +56,9 @@ class Workers:
         self._profile = profile
         self._workers = [_Worker(folder, profile) for _ in range(count)]
 
-    async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Mapping[str, bool]) -> Batch:
+    async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Settled) -> Batch:
         """Prepare the records of `parts` in whichever process has least to do; see `ports.Prepare`."""
-        question = _ENCODER.encode(_Question(terms, parts, dict(settled)))
+        question = _ENCODER.encode(_Question(terms, parts, settled))
         for _ in range(ATTEMPTS):
             try:
                 answer = _ANSWER.decode(await self._least_busy().ask(question))
@@ -58,7 +66,9 @@ class Workers:
                 continue
             if answer.failure is not None:
                 raise _raised(answer.failure)
-            return Batch(terms, parts, answer.draft, answer.kept, answer.refused, answer.repeated)
+            return Batch(
+                terms, parts, answer.draft, answer.kept, answer.refused, answer.repeated, answer.held
+            )
         raise Unavailable("unavailable.workers", "the processes that prepare records keep dying")
 
     def close(self) -> None:
@@ -154,7 +164,7 @@ class _Question(msgspec.Struct, array_like=True):
 
     terms: Terms
     parts: tuple[Part, ...]
-    settled: dict[str, bool]
+    settled: Settled
 
 
 class _Failure(msgspec.Struct, array_like=True):
@@ -174,6 +184,7 @@ class _Answer(msgspec.Struct, array_like=True):
     kept: tuple[Kept, ...] = ()
     refused: tuple[Refused, ...] = ()
     repeated: tuple[Repeated, ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 # Ten times cheaper than pickle for thousands of small objects, and nothing that arrives is executed.
@@ -216,7 +227,7 @@ def _answered(question: _Question, catalogues: _Catalogues) -> _Answer:
     except Exception as error:  # noqa: BLE001  the outermost loop: the next group may be a better one
         what, where = type(error).__name__, frames(error.__traceback__)
         return _Answer(_Failure("unavailable.internal", "", what, where))
-    return _Answer(None, batch.draft, batch.kept, batch.refused, batch.repeated)
+    return _Answer(None, batch.draft, batch.kept, batch.refused, batch.repeated, batch.held)
 
 
 class _Catalogues:

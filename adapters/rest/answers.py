@@ -1,9 +1,9 @@
 """Outcomes as an agency reads them: one JSON document for small submissions, a line each for streams.
 
 A stream's lines are `{"position": …, "outcome": …}` for each record, in the records' order; before them
-`{"batch": …}` whenever another batch receipt covers the accepted ones; and last `{"summary": …}`. A stream
-that ends with `{"problem": …}`, or with neither, is incomplete: what was answered stands, the rest is to be
-sent again.
+`{"batch": …}` whenever another batch receipt covers the accepted ones; and last `{"summary": …}`. A
+quarantined record is a batch for itself and brings its whole receipt. A stream that ends with
+`{"problem": …}`, or with neither, is incomplete: what was answered stands, the rest is to be sent again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from gateway.submissions import Counts
 
 NDJSON = b"application/x-ndjson"
 JSON = b"application/json"
+_TOLD_ANYWAY = frozenset({Status.QUARANTINED, Status.REFUSED})
+"""What a sender has to hear of even when it asked for little."""
 
 
 class Lines:
-    """Encodes outcomes as lines; `minimal` leaves out what was accepted or known (RFC 7240 §4.2)."""
+    """Encodes outcomes as lines; `minimal` leaves out what goes its way (RFC 7240 §4.2)."""
 
     def __init__(self, *, minimal: bool) -> None:
         self._minimal = minimal
@@ -32,16 +34,19 @@ class Lines:
     def encode(self, outcomes: Outcomes) -> bytes:
         """Return the lines of one group."""
         if self._minimal:
-            outcomes = [outcome for outcome in outcomes if outcome.status is Status.REFUSED]
+            outcomes = [outcome for outcome in outcomes if outcome.status in _TOLD_ANYWAY]
         return b"".join(self._lines(outcomes))
 
     def _lines(self, outcomes: Outcomes) -> Iterator[bytes]:
         for outcome in outcomes:
-            if outcome.batch is not None and outcome.batch is not self._batch:
-                self._batch = outcome.batch
-                yield b'{"batch":%s}\n' % outcome.batch.to_json()
             members = _members(outcome)
-            if outcome.batch is not None:  # together with the batch receipt, all that a receipt is made of
+            if outcome.status is Status.QUARANTINED:
+                members["receipt"] = orjson.Fragment(outcome.receipt().to_json())
+            elif outcome.batch is not None:
+                if outcome.batch is not self._batch:
+                    self._batch = outcome.batch
+                    yield b'{"batch":%s}\n' % outcome.batch.to_json()
+                # Together with the batch receipt, all that the record's own is made of.
                 members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
                 members["entry"] = outcome.entry.decode()
             yield orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
@@ -63,7 +68,7 @@ def document(
 ) -> Iterator[bytes]:
     """Yield the JSON document of a small submission, a piece for each record.
 
-    Every accepted record carries its own receipt; a duplicate carries the one in `earlier`, by record id.
+    Every accepted or quarantined record carries its own receipt; a duplicate carries the one in `earlier`, by id.
     """
     head = orjson.dumps({"submission": submission, "counts": counts.as_json()})
     yield head[:-1] + b',"outcomes":['

@@ -56,12 +56,16 @@ _SCHEMAS: dict[str, Node] = {
         checkpoint={"type": "string", "description": "C2SP signed note"},
     ),
     "Counts": _object(
-        ("accepted", "duplicate", "refused"), accepted=_COUNT, duplicate=_COUNT, refused=_COUNT
+        ("accepted", "quarantined", "duplicate", "refused"),
+        accepted=_COUNT,
+        quarantined=_COUNT,
+        duplicate=_COUNT,
+        refused=_COUNT,
     ),
     "Outcome": _object(
         ("position", "outcome"),
         position={"type": "integer", "minimum": 1},
-        outcome={"enum": ["accepted", "duplicate", "refused"]},
+        outcome={"enum": ["accepted", "quarantined", "duplicate", "refused"]},
         id=_UUID,
         lane=_TEXT,
         index=_COUNT,
@@ -101,7 +105,17 @@ _SCHEMAS: dict[str, Node] = {
     "Record": _object(
         ("id", "state", "receipt", "history"),
         id=_UUID,
-        state={"enum": ["accepted", "released", "delivered", "undeliverable", "disposed"]},
+        state={
+            "enum": [
+                "accepted",
+                "quarantined",
+                "released",
+                "refused_on_review",
+                "delivered",
+                "undeliverable",
+                "disposed",
+            ]
+        },
         receipt={"$ref": "#/components/schemas/Receipt"},
         history={
             "type": "array",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
 
 import orjson
 from starlette.requests import Request
@@ -21,6 +20,7 @@ from gateway.doors import Gateway
 from gateway.errors import Rejected
 from gateway.ports import SubmissionState
 from gateway.records import Event, Origin
+from gateway.submissions import state_of
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 TILE = re.compile(
@@ -69,7 +69,7 @@ class Reading:
         history = await asyncio.to_thread(self._gateway.records.history, identifier, agency)
         members = {
             "id": identifier,
-            "state": _state(history),
+            "state": state_of(history),
             "receipt": orjson.Fragment(receipt.to_json()),
             "history": [orjson.Fragment(entry) for entry in history],
         }
@@ -111,18 +111,17 @@ class Reading:
         return Response(octets, media_type="application/octet-stream", headers={"cache-control": IMMUTABLE})
 
 
-def _state(history: Sequence[bytes]) -> str:
-    """Return what last happened to a record, in a word: the kind of its latest entry."""
-    kind: str = orjson.loads(history[-1])["kind"]
-    return kind.removeprefix("record.")
-
-
 def _submission_members(state: SubmissionState) -> dict[str, object]:
     return {
         "submission": state.id,
         "contract": state.contract,
         "complete": state.complete,
-        "counts": {"accepted": state.accepted, "duplicate": state.duplicate, "refused": state.refused},
+        "counts": {
+            "accepted": state.accepted,
+            "quarantined": state.quarantined,
+            "duplicate": state.duplicate,
+            "refused": state.refused,
+        },
         "refusals": [{"position": position} | explained(refusal) for position, refusal in state.refusals],
     }
 

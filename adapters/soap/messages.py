@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, aclosing
 from dataclasses import replace
 
-import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
@@ -30,7 +29,7 @@ from gateway.https.config import Config
 from gateway.https.respond import respond
 from gateway.prepare import uuid7
 from gateway.records import Event, Outcomes, Status, Submission
-from gateway.submissions import Counts, submission_id
+from gateway.submissions import Counts, state_of, submission_id
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 EARLIER_RECEIPTS = 100
@@ -146,8 +145,8 @@ class Messages:
         receipt = self._gateway.records.receipt(identifier, sender)
         if receipt is None:
             return None
-        kind: str = orjson.loads(self._gateway.records.history(identifier, sender)[-1])["kind"]
-        return [("state", kind.removeprefix("record.")), ("receipt", receipt.to_json().decode())]
+        state = state_of(self._gateway.records.history(identifier, sender))
+        return [("state", state), ("receipt", receipt.to_json().decode())]
 
     async def _answer(
         self, one: Asked, submission: Submission, content: Watched, reply: Reply, body: Body

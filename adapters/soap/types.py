@@ -40,6 +40,7 @@ _PROBLEM = (
 )
 _COUNTS = (
     ("accepted", "nonNegativeInteger", 1),
+    ("quarantined", "nonNegativeInteger", 1),
     ("duplicate", "nonNegativeInteger", 1),
     ("refused", "nonNegativeInteger", 1),
     ("complete", "boolean", 1),

@@ -30,7 +30,8 @@ from gateway.log.spool import insert_spooled, spool_rows
 from gateway.log.store import insert, open_writer, select, transaction
 from gateway.log.writing import submission_digest
 from gateway.ports import Outgoing
-from gateway.records import Batch, Event, Known, SealedBatch, Terms
+from gateway.records import Batch, Event, SealedBatch, Terms
+from gateway.settled import Known
 
 POLL_S = 0.2
 """How long an event may wait in the spool when nothing else does."""
@@ -89,6 +90,7 @@ class Committer:
             terms.sender,
             submission,
             terms.contract,
+            0,
             0,
             0,
             0,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
+from gateway.log.ids import octets_of
 from gateway.log.proofs import lane_numbered
-from gateway.log.round import octets_of
 from gateway.log.store import located, select
 from gateway.log.tags import places, tag_of
-from gateway.records import Promise
+from gateway.settled import Promise
 
 
 def promised(db: sqlite3.Connection, record_id: str) -> Promise | None:

@@ -20,16 +20,17 @@ from crypto.keys import PromiseKeys
 from crypto.merkle import HASH_BYTES
 from crypto.receipt import Receipt
 from gateway.errors import Tampered, Unavailable
+from gateway.log.ids import is_record_id
 from gateway.log.lane import tile_reader
 from gateway.log.promises import promised
 from gateway.log.proofs import Place, entry_at, lane_named, latest, receipt_at
-from gateway.log.round import is_record_id
 from gateway.log.search import trace
 from gateway.log.store import LEVELS, TILES, open_reader, place_of, translated
 from gateway.log.tiles import WIDTH
 from gateway.ports import SubmissionState
-from gateway.prepare import open_salt, salt_key
-from gateway.records import Promise, Refusal
+from gateway.records import Refusal
+from gateway.salts import open_salt, salt_key
+from gateway.settled import Promise
 
 
 class Readers:
@@ -98,15 +99,17 @@ class StoreRecords:
         """See `ports.Records.submission`."""
         with translated():
             db, key = self._readers.db(), (sender, submission_id)
-            query = f"SELECT contract, accepted, duplicate, refused, digest {_SUBMISSION}"
+            query = f"SELECT contract, accepted, quarantined, duplicate, refused, digest {_SUBMISSION}"
             row = db.execute(query, key).fetchone()
             if row is None:
                 return None
-            contract, accepted, duplicate, refused, digest = row
+            contract, accepted, quarantined, duplicate, refused, digest = row
             query = f"SELECT position, code, field, rule {_REFUSALS}"
             refusals = tuple((position, Refusal(*why)) for position, *why in db.execute(query, key))
             complete = digest is not None
-            return SubmissionState(submission_id, contract, accepted, duplicate, refused, complete, refusals)
+            return SubmissionState(
+                submission_id, contract, accepted, quarantined, duplicate, refused, complete, refusals
+            )
 
     def submission_digest(self, submission_id: str, sender: str) -> bytes | None:
         """Return the digest of a submission received to its end, as `submission_digest` makes it."""

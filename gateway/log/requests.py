@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from crypto.receipt import Receipt
 from gateway.log.round import Noted
 from gateway.log.store import Row
-from gateway.records import Batch, Known, SealedBatch
+from gateway.records import Batch, SealedBatch
+from gateway.settled import Known
 
 
 @dataclass(slots=True, eq=False)

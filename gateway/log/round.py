@@ -8,7 +8,7 @@ is held for the writing alone.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -17,12 +17,16 @@ from crypto.batch import parse_header
 from crypto.merkle import Frontier, leaf_hash
 from crypto.note import Checkpoint
 from crypto.seal import Draft
+from gateway.log.chains import Chains
+from gateway.log.decisions import Decided, decided, is_decision, too_late, waits_at
 from gateway.log.events import event_entry
+from gateway.log.ids import id_octets, is_record_id
 from gateway.log.lane import Appended, Lane, load_lane, new_lane, tile_reader
 from gateway.log.store import Row, located, place_of, select, tile_place
 from gateway.log.tags import Posting, Tags, tag_of
 from gateway.log.tiles import Read
-from gateway.records import Batch, Event, Kept, Promise, Terms
+from gateway.records import Batch, Event, Kept, Terms
+from gateway.settled import Promise, Verdict
 
 Where = tuple[str, int]
 """A lane's name and an index, or a size, in it."""
@@ -61,6 +65,15 @@ class Sealed:
     checkpoint: Where
     after: Checkpoint
     consistency: tuple[bytes, ...]
+    held: bool  # does not go before an officer has decided
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a batch stands: `together` is None when it has only records that were refused or are held."""
+
+    together: Sealed | None
+    held: tuple[Sealed, ...]
 
 
 @dataclass(slots=True)
@@ -83,39 +96,58 @@ class Round:
     sealed: list[Sealed] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     disposed: list[Noted] = field(default_factory=list)
+    decided: dict[int, Decided] = field(default_factory=dict)  # by the record's place
     promised: dict[str, tuple[int, Kept]] = field(default_factory=dict)  # with the record's place
+    chains: Chains = field(init=False)
     _places: dict[str, int] = field(default_factory=dict)  # of records promised before this round
+
+    def __post_init__(self) -> None:
+        self.chains = Chains(self.db, self.promised)
 
     def known(self, batch: Batch) -> tuple[Promise, ...]:
         """Return what was promised before, in the store or in this round, of the batch's records."""
-        ids = [kept.record_id for kept in batch.kept]
+        ids = [kept.record_id for kept in batch.sealed]
         found = [self._promise(record_id) for record_id in ids if record_id in self.promised]
         for record_id, (place, fingerprint, salt) in self._promised_before(ids).items():
             number, index = located(place)
             found.append(Promise(record_id, self.state.names[number], index, fingerprint, salt))
         return tuple(found)
 
-    def append(self, batch: Batch) -> Sealed | None:
-        """Give a batch of records that nobody promised before its place; None if all of them were refused."""
-        name, kept = batch.terms.lane, batch.kept
+    def chained(self, batch: Batch) -> tuple[tuple[str, Verdict], ...]:
+        """Return what is wrong with what records of the batch correct or void; none was promised before."""
+        priors = [prior for kept in batch.sealed for prior in kept.priors]
+        if not priors:
+            return ()
+        self._locate(priors)
+        return self.chains.verdicts(batch, self._places)
+
+    def append(self, batch: Batch) -> Placed:
+        """Give a batch its place, in which there is nothing that `known` or `chained` has to say."""
         # Refusals first: a batch's message proves that its records are the end of the tree at its checkpoint.
         if batch.refused:
-            self._grow(name, [refused.entry for refused in batch.refused])
+            self._grow(batch.terms.lane, [refused.entry for refused in batch.refused])
         self.batches.append(batch)
-        if batch.draft is None:
-            return None
-        if len(kept) != len(batch.draft.entries):
-            raise ValueError("a batch whose records and entries do not match")
-        sealed = self._seal(batch.terms, batch.draft)
-        first = place_of(self._lane(name).number, sealed.frontier.size)
-        octets_of_kept = (_octets(one.record_id) for one in kept)
-        placed = list(zip(range(first, first + len(kept)), octets_of_kept, kept, strict=True))
-        self.promises += [(place, octets, one.fingerprint, one.salt) for place, octets, one in placed]
-        self.postings += [(tag_of(octets), place) for place, octets, _ in placed]
-        self.postings += [(tag_of(one.subject), place) for place, _, one in placed if one.subject]
-        self.promised |= {one.record_id: (place, one) for place, _, one in placed}
-        self._dispose([one for one in kept if one.about], batch.terms.sender)
-        return sealed
+        placed = Placed(
+            None
+            if batch.draft is None
+            else self._promise_all(batch.terms, batch.draft, batch.kept, held=False),
+            tuple(self._promise_all(batch.terms, one.draft, (one.kept,), held=True) for one in batch.held),
+        )
+        self.abouts += self.chains.append(batch, self._places)
+        return placed
+
+    def decide(self, noted: Iterable[Noted]) -> list[Noted]:
+        """Take officers' decisions to what waits for them, and return the events to be appended."""
+        events = [*noted]
+        self._locate([one.event.record_id for one in events if is_decision(one.event)])
+        for n, one in enumerate(events):
+            if is_decision(one.event):
+                place = self._places.get(one.event.record_id)
+                if place is None or place in self.decided or not self._waits(place, one.event.lane):
+                    events[n] = Noted(too_late(one.event), one.time_ms)
+                else:
+                    self.decided[place] = decided(one.event)
+        return events
 
     def note(self, noted: Sequence[Noted]) -> list[Where]:
         """Append events, after every batch of the round, and return where each stands.
@@ -151,7 +183,27 @@ class Round:
             self.checkpoints.setdefault((name, lane.size), lane.checkpoint())
         return list(self.checkpoints.values())
 
-    def _seal(self, terms: Terms, draft: Draft) -> Sealed:
+    def _waits(self, place: int, lane: str) -> bool:
+        """Tell whether the record at a place waits for an officer, and is of this lane."""
+        number, _ = located(place)
+        return self.state.names[number] == lane and waits_at(self.db, place)
+
+    def _promise_all(self, terms: Terms, draft: Draft, kept: Sequence[Kept], *, held: bool) -> Sealed:
+        """Give the records of one message their places."""
+        if len(kept) != len(draft.entries):
+            raise ValueError("a batch whose records and entries do not match")
+        sealed = self._seal(terms, draft, held=held)
+        first = place_of(self._lane(terms.lane).number, sealed.frontier.size)
+        octets_of_kept = (id_octets(one.record_id) for one in kept)
+        placed = list(zip(range(first, first + len(kept)), octets_of_kept, kept, strict=True))
+        self.promises += [(place, octets, one.fingerprint, one.salt) for place, octets, one in placed]
+        self.postings += [(tag_of(octets), place) for place, octets, _ in placed]
+        self.postings += [(tag_of(one.subject), place) for place, _, one in placed if one.subject]
+        self.promised |= {one.record_id: (place, one) for place, _, one in placed}
+        self._dispose([one for one in kept if one.about], terms.sender)
+        return sealed
+
+    def _seal(self, terms: Terms, draft: Draft, *, held: bool) -> Sealed:
         """Append a draft's entries and say what its message needs to know."""
         before = self._lane(terms.lane)
         appended = self._append(before, draft.entries, draft.leaves)
@@ -167,6 +219,7 @@ class Round:
             where,
             after,
             appended.consistency(after, self._tile_reader(before.number)),
+            held,
         )
         self.sealed.append(sealed)
         self.lanes[terms.lane] = appended.after.with_head(queue, checkpoint)
@@ -228,7 +281,7 @@ class Round:
 
     def _promised_before(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, bytes]]:
         """Return place, fingerprint and salt of those of the ids that the store has promised."""
-        sought = {_octets(record_id): record_id for record_id in ids}
+        sought = {id_octets(record_id): record_id for record_id in ids}
         candidates = self.state.tags.places(self.db, [tag_of(octets) for octets in sought])
         query = "SELECT place, record_id, fingerprint, salt FROM promise WHERE place IN"
         return {
@@ -251,35 +304,3 @@ class Round:
             return self.tiles.get(tile_place(number, level, tile)) or stored(level, tile)
 
         return read
-
-
-def _octets(record_id: str) -> bytes:
-    """Return the 16 bytes of what is known to be a record id."""
-    return bytes.fromhex(record_id.replace("-", ""))
-
-
-def octets_of(record_id: str) -> bytes:
-    """Return the 16 bytes of a record id.
-
-    Raises:
-        ValueError: not a UUID in its canonical text.
-    """
-    octets = _octets(record_id)
-    if text_of(octets) != record_id:
-        raise ValueError("a record id is a UUID")
-    return octets
-
-
-def is_record_id(text: str) -> bool:
-    """Tell whether a text could be a record id."""
-    try:
-        octets_of(text)
-    except ValueError:
-        return False
-    return True
-
-
-def text_of(octets: bytes) -> str:
-    """Return the record id of 16 bytes."""
-    digits = octets.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

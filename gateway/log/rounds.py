@@ -16,11 +16,12 @@ from gateway import metrics
 from gateway.errors import Unavailable
 from gateway.log.proofs import lane_named, receipt_at
 from gateway.log.requests import Append, Note, Release, Signed
-from gateway.log.round import Noted, Round, Sealed, State, Where
+from gateway.log.round import Noted, Placed, Round, Sealed, State, Where
 from gateway.log.spool import spooled
 from gateway.log.tags import Tags
 from gateway.log.writing import Stale, write
-from gateway.records import Event, Known, SealedBatch
+from gateway.records import Batch, Event, SealedBatch
+from gateway.settled import Known
 
 ATTEMPTS = 5
 RELEASE_MAX = 256
@@ -75,11 +76,12 @@ class Rounds:
         # 1. Plan. Batches come first, for each must be the end of its lane's tree at its own checkpoint.
         answers = [self._append(round_, one) for one in requests if isinstance(one, Append)]
         waiting = spooled(self._db) if with_spool else {}
+        left = round_.decide(waiting.values())
         held = {one: _held(self._db, one.before_ms) for one in requests if isinstance(one, Release)}
         notes_asked = [one for one in requests if isinstance(one, Note)]
         released = {seq: noted for rows in held.values() for seq, noted in rows.items()}
         asked = [noted for one in notes_asked for noted in one.noted]
-        wheres = round_.note([*asked, *round_.disposed, *released.values(), *waiting.values()])
+        wheres = round_.note([*asked, *round_.disposed, *released.values(), *left])
         checkpoints = round_.finish()
 
         # 2. Sign. The store is not locked meanwhile: others may leave events in the spool.
@@ -103,6 +105,8 @@ class Rounds:
                 names={**state.names, **{lane.number: name for name, lane in round_.lanes.items()}},
                 outbox_bytes=state.outbox_bytes + added,
             )
+            if round_.decided:
+                self.measure_outbox()
         else:
             self._state = state
 
@@ -117,19 +121,19 @@ class Rounds:
         """Plan a batch; return how it is answered."""
         batch, future = request.batch, request.future
         known = round_.known(batch)
-        if known:
-            return lambda _: future.set_result(Known(known))
-        planned = sum(len(sealed.draft.records) for sealed in round_.sealed)
+        chained = () if known else round_.chained(batch)
+        if known or chained:
+            return lambda _: future.set_result(Known(known, chained))
+        planned = sum(len(sealed.draft.records) for sealed in round_.sealed if not sealed.held)
         if batch.draft is not None and round_.state.outbox_bytes + planned >= self._outbox_max_bytes:
             full = Unavailable(
                 "unavailable.outbox_full", "the queue has to take messages before more are accepted"
             )
             return lambda _: future.set_exception(full)
-        sealed = round_.append(batch)
-        if sealed is None:
-            return lambda _: future.set_result(SealedBatch(batch, None))
-        metrics.BATCH_RECORDS.observe(len(batch.kept))
-        return lambda notes: future.set_result(SealedBatch(batch, _receipt(sealed, notes)))
+        placed = round_.append(batch)
+        if batch.kept:
+            metrics.BATCH_RECORDS.observe(len(batch.kept))
+        return lambda notes: future.set_result(_sealed(batch, placed, notes))
 
     def _answers_to(self, requests: Sequence[Note], wheres: Sequence[Where]) -> Iterator[Answer]:
         """Return how requests are answered whose events stand at these places, one after the other."""
@@ -144,6 +148,11 @@ class Rounds:
             lane = lane_named(self._db, name)
             receipts.append(receipt_at(self._db, lane, index, noted.event.record_id))
         request.future.set_result(receipts)
+
+
+def _sealed(batch: Batch, placed: Placed, notes: Mapping[Where, str]) -> SealedBatch:
+    receipt = None if placed.together is None else _receipt(placed.together, notes)
+    return SealedBatch(batch, receipt, tuple(_receipt(one, notes) for one in placed.held))
 
 
 def _receipt(sealed: Sealed, notes: Mapping[Where, str]) -> BatchReceipt:

@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.errors import Unavailable
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 10.0  # others hold the write lock for milliseconds; whoever waits longer waits for a disk that hangs
 CACHE_KIB = 64 * 1024  # keeps the tag index of about a million records in memory
 WAL_PAGES = 4000  # 16 MiB before the file is brought up to date: larger means rarer and longer pauses
@@ -61,7 +61,7 @@ CREATE TABLE span (  -- events about a range of a lane
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE submission (
     sender TEXT NOT NULL, id TEXT NOT NULL, contract TEXT NOT NULL, accepted INTEGER NOT NULL,
-    duplicate INTEGER NOT NULL, refused INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL, duplicate INTEGER NOT NULL, refused INTEGER NOT NULL,
     digest BLOB,  -- set once it was received to its end: HMAC of the body's SHA-256
     PRIMARY KEY (sender, id)
 ) STRICT, WITHOUT ROWID;
@@ -81,6 +81,10 @@ CREATE TABLE outbox (
     time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (hold, seq, bytes);
+CREATE TABLE quarantine (  -- messages that an officer has not decided about, by the place of their only record
+    place INTEGER PRIMARY KEY, recipient TEXT NOT NULL, contract TEXT NOT NULL, batch TEXT NOT NULL,
+    time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT;
 CREATE TABLE spool (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, kind TEXT NOT NULL, fields TEXT NOT NULL,
     record_id TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, time_ms INTEGER NOT NULL

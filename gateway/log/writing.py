@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from crypto.seal import encode
+from gateway.log.decisions import Decided
 from gateway.log.lane import Lane
 from gateway.log.round import Round, Sealed, Where
-from gateway.log.store import Row, insert, place_of, select, transaction
+from gateway.log.store import Row, insert, located, place_of, select, transaction
 from gateway.log.tags import Turn
 from gateway.records import Batch, Kept, Refused, Repeated
 
@@ -34,7 +35,9 @@ def write(
         sqlite3.Error: nothing was written.
     """
     db, time_ms = round_.db, round_.time_ms
-    messages = [_message(sealed, notes[sealed.checkpoint], time_ms) for sealed in round_.sealed]
+    bodies = [(sealed, _body(sealed, notes[sealed.checkpoint])) for sealed in round_.sealed]
+    messages = [_outgoing(sealed, body, time_ms) for sealed, body in bodies if not sealed.held]
+    held = [_held(sealed, body, time_ms, round_) for sealed, body in bodies if sealed.held]
     with transaction(db):
         # What was planned holds for the store as it was after the round before; a fork would be a lane's end.
         if not db.execute(
@@ -50,17 +53,20 @@ def write(
         insert(db, "span", [(*span, index) for span, index in round_.spans.items()])
         insert(db, "queue_head", _heads(round_), verb="INSERT OR REPLACE")
         insert(db, f"outbox ({_OUTBOX})", messages)
+        insert(db, "quarantine", held)
+        _decide(db, round_.decided, time_ms)
         round_.state.tags.write(db, round_.number, turn)
         _count(db, round_.batches)
         _each(db, "DELETE FROM spool WHERE seq IN", spooled)
         _each(db, "UPDATE outbox SET hold = 0 WHERE seq IN", released)
-    return sum(len(message[-1]) for message in messages)
+    return sum(len(body) for sealed, body in bodies if not sealed.held)
 
 
 _LANE_GREW = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier"
 _OUTBOX = "lane, recipient, contract, batch, first, count, hold, time_ms, bytes, body"
 _COUNTED = """ON CONFLICT (sender, id) DO UPDATE SET accepted = accepted + excluded.accepted,
- duplicate = duplicate + excluded.duplicate, refused = refused + excluded.refused,
+ quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,
+ refused = refused + excluded.refused,
  digest = coalesce(excluded.digest, digest)"""
 
 
@@ -69,14 +75,35 @@ def submission_digest(promise_key: bytes, digest: bytes) -> bytes:
     return hmac.digest(promise_key, b"isnad-submission/v1\0" + digest, "sha256")
 
 
-def _message(
-    sealed: Sealed, note: str, time_ms: int
-) -> tuple[str, str, str, str, int, int, int, int, int, bytes]:
-    """Return a batch's row of the outbox."""
-    terms, body = sealed.terms, encode(sealed.draft, sealed.frontier, note, sealed.after, sealed.consistency)
-    count, hold = len(sealed.draft.entries), int(terms.freeze == "hold")
-    first, batch = sealed.frontier.size, sealed.batch_id
+def _body(sealed: Sealed, note: str) -> bytes:
+    return encode(sealed.draft, sealed.frontier, note, sealed.after, sealed.consistency)
+
+
+def _outgoing(sealed: Sealed, body: bytes, time_ms: int) -> Row:
+    """Return a message's row of the outbox."""
+    terms, batch = sealed.terms, sealed.batch_id
+    first, count, hold = sealed.frontier.size, len(sealed.draft.entries), int(terms.freeze == "hold")
     return terms.lane, terms.recipient, terms.contract, batch, first, count, hold, time_ms, len(body), body
+
+
+def _held(sealed: Sealed, body: bytes, time_ms: int, round_: Round) -> Row:
+    """Return a message's row of the quarantine."""
+    terms = sealed.terms
+    place = place_of(round_.lanes[terms.lane].number, sealed.frontier.size)
+    return place, terms.recipient, terms.contract, sealed.batch_id, time_ms, len(body), body
+
+
+def _decide(db: sqlite3.Connection, decided: Mapping[int, Decided], time_ms: int) -> None:
+    """Carry out what officers have decided, by the places of the records."""
+    for place, decision in decided.items():
+        if decision.released:
+            hold = int(decision.freeze == "hold")
+            db.execute(_RELEASE, (decision.lane, located(place)[1], hold, time_ms, place))
+        db.execute("DELETE FROM quarantine WHERE place = ?", (place,))
+
+
+_RELEASE = f"""INSERT INTO outbox ({_OUTBOX})
+ SELECT ?, recipient, contract, batch, ?, 1, ?, ?, bytes, body FROM quarantine WHERE place = ?"""  # noqa: S608  constants
 
 
 def _lane(lane: Lane) -> Row:
@@ -99,10 +126,16 @@ def _count(db: sqlite3.Connection, batches: Sequence[Batch]) -> None:
     for batch in batches:
         sender, contract = batch.terms.sender, batch.terms.contract
         ids = [part.submission for part in batch.parts]
-        columns: tuple[Sequence[Kept | Repeated | Refused], ...] = (batch.kept, batch.repeated, batch.refused)
+        held = [one.kept for one in batch.held]
+        columns: Sequence[Sequence[Kept | Repeated | Refused]] = (
+            batch.kept,
+            held,
+            batch.repeated,
+            batch.refused,
+        )
         for column, members in enumerate(columns):
             for part, many in Counter(one.part for one in members).items():
-                counts.setdefault((sender, ids[part], contract), [0, 0, 0])[column] += many
+                counts.setdefault((sender, ids[part], contract), [0, 0, 0, 0])[column] += many
         for one in batch.refused:
             row = (sender, ids[one.part], one.position, one.refusal.code, one.refusal.field, one.refusal.rule)
             refusals.setdefault((sender, ids[one.part]), []).append(row)

@@ -18,6 +18,7 @@ _FATES = {
     Fate.REJECTED: Text("change something, then send again", "غيّر ما يلزم ثم أعد الإرسال"),
     Fate.UNAVAILABLE: Text("nothing was promised; try again later", "لم يُتعهَّد بشيء، أعد المحاولة لاحقًا"),
     Fate.TAMPERED: Text("set aside and kept; an alarm was raised", "عُزل وحُفظ وأُطلق إنذار"),
+    Fate.REVIEW: Text("promised, and kept until an officer has decided", "تُعُهِّد به ويُحفظ حتى يقرر ضابط الأمن"),
     Fate.NOTED: Text("accepted; the code only accompanies it", "قُبل، والرمز ملاحظة مرافقة فقط"),
 }
 _CONFIRMED = Text("confirmed by its owner", "أكدها صاحبها")

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -134,17 +135,16 @@ class Desk:
 
     def _count(self, submission: Submission, outcomes: Outcomes, *, complete: bool) -> None:
         state = self.states.get(submission.id)
-        accepted, duplicate, refused, refusals = (
-            (state.accepted, state.duplicate, state.refused, state.refusals) if state else (0, 0, 0, ())
-        )
-        for outcome in outcomes:
-            accepted += outcome.status is Status.ACCEPTED
-            duplicate += outcome.status is Status.DUPLICATE
-            refused += outcome.status is Status.REFUSED
-            if outcome.refusal:
-                refusals = (*refusals, (outcome.position, outcome.refusal))
+        counts = Counter({status: getattr(state, status.value) for status in Status} if state else {})
+        counts.update(outcome.status for outcome in outcomes)
+        refusals = state.refusals if state else ()
+        refusals += tuple((outcome.position, outcome.refusal) for outcome in outcomes if outcome.refusal)
         self.states[submission.id] = SubmissionState(
-            submission.id, submission.contract, accepted, duplicate, refused, complete, refusals
+            submission.id,
+            submission.contract,
+            **{status.value: counts[status] for status in Status},
+            complete=complete,
+            refusals=refusals,
         )
 
     def _signed(self, lane: Lane) -> str:

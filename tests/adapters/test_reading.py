@@ -37,7 +37,7 @@ def test_a_submission_can_be_asked_for_by_its_sender(moh: Client):
     moh.post(b'{"ref": "r1"}\n{\n', "application/x-ndjson", idempotency_key="k")
     identifier = moh.post(b'{"ref": "r1"}', idempotency_key="k2").json()["submission"]
     state = get(moh, f"/v1/submissions/{identifier}").json()
-    assert state["counts"] == {"accepted": 0, "duplicate": 1, "refused": 0}
+    assert state["counts"] == {"accepted": 0, "quarantined": 0, "duplicate": 1, "refused": 0}
     assert (state["complete"], state["contract"]) == (True, "death.v1")
 
 

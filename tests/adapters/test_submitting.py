@@ -45,7 +45,7 @@ def test_a_record_is_answered_with_a_receipt_that_can_be_verified_offline(moh: C
     response = moh.post(record())
     assert response.status_code == 200
     answer = response.json()
-    assert answer["counts"] == {"accepted": 1, "duplicate": 0, "refused": 0}
+    assert answer["counts"] == {"accepted": 1, "quarantined": 0, "duplicate": 0, "refused": 0}
     (outcome,) = answer["outcomes"]
     assert (outcome["position"], outcome["outcome"], outcome["lane"], outcome["index"]) == (
         1,
@@ -118,7 +118,7 @@ def test_a_client_that_does_not_read_while_it_sends_asks_for_refusals_only(moh: 
     answered = lines(moh.post(body, NDJSON, prefer="return=minimal").content)
     assert [line.get("code") for line in answered[:-1]] == ["record.json.syntax"]
     assert answered[-1]["summary"] | {"submission": ""} == {
-        "submission": "", "accepted": 20_000, "duplicate": 0, "refused": 1,
+        "submission": "", "accepted": 20_000, "quarantined": 0, "duplicate": 0, "refused": 1,
     }  # fmt: skip
 
 

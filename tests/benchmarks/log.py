@@ -27,8 +27,10 @@ from crypto.merkle import leaf_hash
 from crypto.seal import Draft
 from gateway.log.proofs import lane_named, proof_at
 from gateway.log.search import by_record, by_reference, by_subject
-from gateway.prepare import salt_key, seal_salt, uuid7
-from gateway.records import Batch, Kept, Known, Part, Terms
+from gateway.prepare import uuid7
+from gateway.records import Batch, Kept, Part, Terms
+from gateway.salts import salt_key, seal_salt
+from gateway.settled import Known
 
 ENTRIES = 1_000_000
 BATCH = 256

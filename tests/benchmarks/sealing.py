@@ -22,6 +22,7 @@ from crypto.note import Checkpoint
 from crypto.seal import BatchHeader, Draft, Unsealed, encode, seal
 from gateway.prepare import prepare
 from gateway.records import Framed, Part
+from gateway.settled import Settled
 
 BATCH = 256
 ORIGIN_OF_LANE = "gate.example/moh"
@@ -41,7 +42,7 @@ def _figures(suite: Suite, aes: float) -> list[Figure]:
     parts = (Part("01a202de-db85-73a8-9309-6c8990f39400", ORIGIN, NOW_MS, framed),)
 
     def prepared() -> Draft:
-        batch = prepare(catalogue, terms, parts, {})
+        batch = prepare(catalogue, terms, parts, Settled())
         if batch.draft is None or batch.refused:
             raise RuntimeError("the made-up records are refused")
         return batch.draft

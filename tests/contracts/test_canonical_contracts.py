@@ -257,7 +257,9 @@ def example(contract: str, name: str) -> dict[str, object]:
 
 def examined(contract: str, record: dict[str, object], governorates: dict[str, bool]) -> list[str]:
     notes: list[str] = []
-    CATALOGUE.contract(contract).judge(record, "2026-07-01", None, governorates, notes)
+    CATALOGUE.contract(contract).examine(
+        record, today="2026-07-01", sender=None, governorates=governorates, notes=notes
+    )
     return notes
 
 

@@ -16,6 +16,7 @@ from contracts.folder import SHIPPED
 from crypto.hpke import Suite
 from gateway.errors import Unavailable
 from gateway.records import Framed, Part, Terms
+from gateway.settled import Settled, Verdict
 from gateway.workers import Workers
 
 NOW_MS = 1_782_864_000_000
@@ -46,25 +47,35 @@ def processes() -> list[int]:
 
 async def test_groups_asked_for_together_are_each_answered_with_their_own_records(workers, terms):
     asked = [part(10 * n) for n in range(GROUPS)]
-    batches = await asyncio.gather(*(workers(terms, parts, {}) for parts in asked))
+    batches = await asyncio.gather(*(workers(terms, parts, Settled()) for parts in asked))
     assert [batch.parts for batch in batches] == asked
     assert all(batch.terms is terms and len(batch.kept) == 3 for batch in batches)
     assert len({kept.record_id for batch in batches for kept in batch.kept}) == 3 * GROUPS
 
 
 async def test_what_was_settled_before_is_not_sealed_again(workers, terms):
-    first = await workers(terms, part(0), {})
-    same, other, _ = [kept.record_id for kept in first.kept]
-    again = await workers(terms, part(0), {same: True, other: False})
-    assert [repeated.record_id for repeated in again.repeated] == [same]
+    first = await workers(terms, part(0), Settled())
+    same, other, third = first.kept
+    settled = Settled({same.record_id: same.fingerprint, other.record_id: third.fingerprint})
+    again = await workers(terms, part(0), settled)
+    assert [repeated.record_id for repeated in again.repeated] == [same.record_id]
     assert [refused.refusal.code for refused in again.refused] == ["record.conflict"]
     assert len(again.kept) == 1
 
 
+async def test_what_has_to_wait_with_its_prior_is_sealed_for_itself(workers, terms):
+    first = await workers(terms, part(0), Settled())
+    _, waits, _ = first.kept
+    again = await workers(terms, part(0), Settled(chained={waits.record_id: Verdict.PRIOR_WAITS}))
+    assert [one.kept.record_id for one in again.held] == [waits.record_id]
+    assert [len(one.draft.entries) for one in again.held] == [1]
+    assert len(again.kept) == 2
+
+
 async def test_a_killed_process_costs_no_group(workers, terms):
-    await workers(terms, part(0), {})
+    await workers(terms, part(0), Settled())
     before = processes()
-    waiting = [asyncio.create_task(workers(terms, part(10 * n, 100), {})) for n in range(GROUPS)]
+    waiting = [asyncio.create_task(workers(terms, part(10 * n, 100), Settled())) for n in range(GROUPS)]
     await asyncio.sleep(0)
     for process in before:
         os.kill(process, signal.SIGKILL)
@@ -74,23 +85,23 @@ async def test_a_killed_process_costs_no_group(workers, terms):
 
 async def test_contracts_that_are_not_on_disk_are_unavailable(workers, terms):
     with pytest.raises(Unavailable) as refused:
-        await workers(replace(terms, catalogue="0" * 64), part(0), {})
+        await workers(replace(terms, catalogue="0" * 64), part(0), Settled())
     assert refused.value.code == "unavailable.contracts"
-    assert (await workers(terms, part(0), {})).kept
+    assert (await workers(terms, part(0), Settled())).kept
 
 
 async def test_a_fault_of_ours_costs_one_group_and_no_process(workers, terms):
-    await workers(terms, part(0), {})
+    await workers(terms, part(0), Settled())
     before = processes()
     with pytest.raises(Unavailable) as refused:
-        await workers(replace(terms, contract="unheard-of.v1"), part(0), {})
+        await workers(replace(terms, contract="unheard-of.v1"), part(0), Settled())
     assert (refused.value.code, refused.value.rule) == ("unavailable.internal", "")
-    assert (await workers(terms, part(0), {})).kept
+    assert (await workers(terms, part(0), Settled())).kept
     assert processes() == before
 
 
 async def test_nobody_is_left_behind_when_the_workers_are_closed(terms):
     with closing(Workers(SHIPPED, "synthetic", 2)) as made:
-        await made(terms, part(0), {})
+        await made(terms, part(0), Settled())
         assert processes()
     assert not processes()

@@ -17,7 +17,9 @@ from crypto.opening import Expectation, ExpectedLane, open_batch
 from crypto.receipt import verify_logged, verify_receipt
 from gateway.errors import Tampered, Unavailable
 from gateway.log.replay import verify_lane
-from gateway.records import Event, Known, SealedBatch
+from gateway.log.store import VERSION
+from gateway.records import Event, SealedBatch
+from gateway.settled import Known
 
 
 def identifier(reference, sender="moh", contract="death.v1"):
@@ -288,7 +290,7 @@ async def test_a_store_of_another_version_is_refused(store):
     with pytest.raises(Unavailable, match="version 99"):
         store.log.__class__(store.path, store.signer, origin="gate.example", outbox_max_bytes=1)
     db = sqlite3.connect(store.path)
-    db.execute("PRAGMA user_version = 1")
+    db.execute(f"PRAGMA user_version = {VERSION}")
     db.close()
     store.open()
 

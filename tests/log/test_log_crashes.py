@@ -19,7 +19,8 @@ from crypto.errors import KeysUnavailable
 from crypto.receipt import verify_logged
 from gateway.errors import Unavailable
 from gateway.log.replay import verify_lane
-from gateway.records import Known, SealedBatch
+from gateway.records import SealedBatch
+from gateway.settled import Known
 
 TESTS = Path(__file__).resolve().parents[1]
 PROCESS = Path(__file__).with_name("appending_process.py")

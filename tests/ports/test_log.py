@@ -13,7 +13,8 @@ from crypto.merkle import leaf_hash
 from crypto.note import verify
 from crypto.receipt import verify_logged
 from gateway.ports import Log, Outbox, Records, Spool
-from gateway.records import Event, Known, SealedBatch
+from gateway.records import Event, SealedBatch
+from gateway.settled import Known
 
 
 @pytest.fixture

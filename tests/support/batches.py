@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -11,12 +11,14 @@ from crypto.canonical import canonical
 from crypto.entry import record_id
 from crypto.hpke import PrivateKey, Suite
 from crypto.seal import Unsealed, seal
-from gateway.prepare import salt_key, seal_salt, uuid7
-from gateway.records import Batch, Framed, Kept, Origin, Part, Refusal, Refused, Repeated, Terms
+from gateway.prepare import uuid7
+from gateway.records import Batch, Framed, Held, Kept, Origin, Part, Refusal, Refused, Repeated, Terms
+from gateway.salts import salt_key, seal_salt
 
 RECIPIENT = PrivateKey.from_seed("nea-1", Suite.HYBRID, b"\x07" * 32)
 CITIZEN = "29001014100017"  # of the range kept for made-up people
 ORIGIN = Origin("ab" * 32)
+OPS = ("assert", "correct", "void")
 
 
 class LaneKeys:
@@ -79,21 +81,7 @@ def batch_of(
         )
     draft = None
     if unsealed:
-        header = BatchHeader(
-            batch=str(uuid7()),
-            lane=terms.lane,
-            sender=terms.sender,
-            recipients=tuple(key.kid for key in terms.recipient_keys),
-            contract=terms.contract,
-            suite=terms.suite,
-            count=len(unsealed),
-        )
-        draft = seal(header, unsealed, terms.recipient_keys)
-        cipher = AESGCM(salt_key(terms.promise_key))
-        kept = [
-            replace(record, salt=seal_salt(cipher, record.record_id, salt))
-            for record, salt in zip(kept, draft.salts, strict=True)
-        ]
+        draft, kept = _drafted(terms, list(zip(kept, unsealed, strict=True)))
     part = Part(submission, ORIGIN, 0, tuple(Framed(n, b"<r/>") for n in range(1, len(references) + 1)))
     return Batch(
         terms,
@@ -108,17 +96,75 @@ def batch_of(
     )
 
 
-def _entry(terms, reference, submission, subject):
+@dataclass(frozen=True)
+class Stated:
+    """One record of `chain_of`: what `op` does to the record under `prior`; with `review` codes it is held."""
+
+    reference: str
+    op: str = "assert"
+    prior: str = ""
+    review: tuple[str, ...] = ()
+
+
+def chain_of(terms, *records, submission="s-1"):
+    """Return a batch of records that correct and void each other, in the order in which they were sent."""
+    together, held = [], []
+    for position, stated in enumerate(records, 1):
+        octets = octets_of_record(terms, stated.reference, op=stated.op, prior=stated.prior)
+        entry = _entry(terms, stated.reference, submission, b"", stated.op)
+        entry |= {"prior_ref": stated.prior} if stated.prior else {}
+        entry |= {"review": stated.review} if stated.review else {}
+        names = terms.sender, terms.contract
+        kept = Kept(
+            0,
+            position,
+            record_id(*names, stated.reference, stated.op),
+            stated.reference,
+            b"",
+            hmac.digest(terms.promise_key, octets, "sha256"),
+            b"",
+            "",
+            (),
+            stated.review,
+            tuple(record_id(*names, stated.prior, op) for op in OPS) if stated.prior else (),
+            stated.op == "void",
+        )
+        (held if stated.review else together).append((kept, Unsealed(entry, octets, b"<r/>")))
+    draft, kept = _drafted(terms, together) if together else (None, ())
+    alone = [_drafted(terms, [one]) for one in held]
+    part = Part(submission, ORIGIN, 0, tuple(Framed(n, b"<r/>") for n in range(1, len(records) + 1)))
+    return Batch(terms, (part,), draft, kept, (), (), held=tuple(Held(one, own) for own, (one,) in alone))
+
+
+def _drafted(terms, records):
+    header = BatchHeader(
+        batch=str(uuid7()),
+        lane=terms.lane,
+        sender=terms.sender,
+        recipients=tuple(key.kid for key in terms.recipient_keys),
+        contract=terms.contract,
+        suite=terms.suite,
+        count=len(records),
+    )
+    draft = seal(header, [unsealed for _, unsealed in records], terms.recipient_keys)
+    cipher = AESGCM(salt_key(terms.promise_key))
+    return draft, tuple(
+        replace(kept, salt=seal_salt(cipher, kept.record_id, salt))
+        for (kept, _), salt in zip(records, draft.salts, strict=True)
+    )
+
+
+def _entry(terms, reference, submission, subject, op="assert"):
     entry = {
         "v": 1,
         "kind": "record.accepted",
-        "id": record_id(terms.sender, terms.contract, reference, "assert"),
+        "id": record_id(terms.sender, terms.contract, reference, op),
         "sender": terms.sender,
         "recipient": terms.recipient,
         "contract": terms.contract,
         "agreement": terms.agreement,
         "source_ref": reference,
-        "op": "assert",
+        "op": op,
         "submission": submission,
         "time": "2026-01-31T08:00:00.000Z",
         "origin": {"mtls": ORIGIN.certificate},
