@@ -123,13 +123,7 @@ class Binding:
         payload = self.mapping.apply(source, notes)
         # 3. The contract decides: closed schema, national ID, conditions across fields.
         try:
-            self.contract.examine(
-                payload,
-                today=today.isoformat(),
-                sender=self.agency,
-                governorates=self.governorates,
-                notes=notes,
-            )
+            self.contract.judge(payload, today.isoformat(), self.agency, self.governorates, notes)
             return _conformed(self.contract, payload, notes)
         except Refused as refused:
             raise self.mapping.in_source_terms(refused) from None
@@ -141,22 +135,21 @@ def _conformed(contract: Contract, payload: Payload, notes: list[str]) -> Confor
     Raises:
         Refused: `record.ref.personal` when what is logged in clear contains a national ID.
     """
-    source_ref = str(payload["source_ref"])
-    prior_ref = payload.get("prior_ref")
+    source_ref, prior_ref = str(payload["source_ref"]), payload.get("prior_ref")
     if nid.occurs_in(source_ref):
         raise _personal("/source_ref")
     if prior_ref is not None and nid.occurs_in(str(prior_ref)):
         raise _personal("/prior_ref")
     return Conformed(
-        payload=payload,
-        source_ref=source_ref,
-        op=payload["op"],  # type: ignore[arg-type]  # the schema enumerates it
-        prior_ref=prior_ref,  # type: ignore[arg-type]  # a text, says the schema
-        nid=contract.read_subject(payload),  # type: ignore[arg-type]
-        about=contract.read_about(payload),  # type: ignore[arg-type]
-        occurred_on=str(payload["occurred_on"]),
-        warnings=_only("warning.", notes) if notes else (),
-        review=_only("review.", notes) if notes else (),
+        payload,
+        source_ref,
+        payload["op"],  # type: ignore[arg-type]  # the schema enumerates it
+        prior_ref,  # type: ignore[arg-type]
+        contract.read_subject(payload),  # type: ignore[arg-type]
+        contract.read_about(payload),  # type: ignore[arg-type]
+        str(payload["occurred_on"]),
+        _only("warning.", notes) if notes else (),
+        _only("review.", notes) if notes else (),
     )
 
 

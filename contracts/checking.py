@@ -59,13 +59,8 @@ def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iter
     code = ""
     noted: list[str] = []
     try:
-        contract.examine(
-            parse(example.octets),
-            today=SAMPLES_DAY.isoformat(),
-            sender=example.sender,
-            governorates=governorate_verdicts(catalogue.code_lists["governorates"].codes, "synthetic"),
-            notes=noted,
-        )
+        governorates = governorate_verdicts(catalogue.code_lists["governorates"].codes, "synthetic")
+        contract.judge(parse(example.octets), SAMPLES_DAY.isoformat(), example.sender, governorates, noted)
     except Refused as refused:
         code = refused.code
     if example.why == "":

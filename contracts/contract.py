@@ -1,17 +1,15 @@
 """A canonical contract: what a record of one kind means, and what holds it to that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from contracts.documents import FreezeClass, LegalBasis, Role, Rule, ServiceLevel
-from contracts.errors import Refused
-from contracts.rules import Check, Payload
+from contracts.judging import Judge
+from contracts.rules import Payload
 from contracts.schemas import Checker, Schema
 
 Read = Callable[[Payload], object]
-Identity = Callable[[Payload, Mapping[str, bool], list[str]], None]
-"""Takes payload, `nid.governorate_verdicts` and the notes; raises Refused, whose field is a canonical pointer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,43 +69,7 @@ class Contract:
     rules: tuple[Rule, ...]
     """Conditions across fields, as they are written in the contract."""
     checker: Checker
-    checks: tuple[Check, ...]
-    """The rules that refuse."""
-    flags: tuple[Check, ...]
-    """The rules that only add a `review.*` or `warning.*` code."""
-    identities: tuple[Identity, ...]
+    judge: Judge
+    """Holds a record to all of it: schema, cross-field rules and national ID rules, in that order."""
     read_subject: Read
     read_about: Read
-
-    def examine(
-        self,
-        payload: Payload,
-        *,
-        today: str,
-        sender: str | None,
-        governorates: Mapping[str, bool],
-        notes: list[str],
-    ) -> None:
-        """Hold a canonical payload against schema, national ID rules and cross-field rules, in that order.
-
-        Args:
-            payload: the canonical record.
-            today: ISO date, Africa/Cairo.
-            sender: name of the agency that it comes from; None for an example, which comes from nobody.
-            governorates: from `nid.governorate_verdicts`.
-            notes: receives `review.*` and `warning.*` codes.
-
-        Raises:
-            Refused: its field is a JSON pointer into the canonical record.
-        """
-        if not self.checker.is_valid(payload):
-            raise self.checker.refusal(payload)
-        for check in self.checks:
-            check(payload, today, sender)
-        for flag in self.flags:
-            try:
-                flag(payload, today, sender)
-            except Refused as flagged:
-                notes.append(flagged.code)
-        for identity in self.identities:
-            identity(payload, governorates, notes)

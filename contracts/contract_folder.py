@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from contracts import nid, schema_lint
+from contracts import schema_lint
 from contracts.codes import CodeList
-from contracts.contract import Contract, Example, Identity
+from contracts.contract import Contract, Example
 from contracts.documents import ContractProperties, OdcsDocument, Rule
 from contracts.errors import Problem, Refused
 from contracts.folder import Complain, Files, model, yaml_model
-from contracts.rules import Payload, compile_rule, reader
+from contracts.judging import compile_judge
+from contracts.rules import Payload, reader
 from contracts.schemas import Checker, Schema, compile_schema, reader_schema
 from contracts.strict_json import parse
 
@@ -75,9 +76,7 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
         examples=_examples(folder, files),
         rules=tuple(properties.rules),
         checker=checker,
-        checks=tuple(compile_rule(rule) for rule in properties.rules if rule.code.startswith("record.")),
-        flags=tuple(compile_rule(rule) for rule in properties.rules if not rule.code.startswith("record.")),
-        identities=_identities(schema, properties.subject),
+        judge=compile_judge(checker, properties.rules, _numbers(schema, properties.subject)),
         read_subject=reader(properties.subject) if properties.subject else _nothing,
         read_about=reader(properties.about) if properties.about else _nothing,
     )
@@ -213,32 +212,7 @@ def _words(files: Files, file: str) -> list[str]:
     return files.get(file, b"").decode("utf-8", "replace").split()
 
 
-def _identities(schema: Schema, subject: str | None) -> tuple[Identity, ...]:
-    """Return the checks of every national ID that a record can hold outside lists; the subject's is first."""
+def _numbers(schema: Schema, subject: str | None) -> list[str]:
+    """Return the pointers of every national ID that a record can hold outside lists; the subject's is first."""
     numbers = schema_lint.pointers_to(schema, "#/$defs/nid")
-    return tuple(_identity(pointer) for pointer in sorted(numbers, key=lambda pointer: pointer != subject))
-
-
-def _identity(pointer: str) -> Identity:
-    """Return the check of a national ID against what stands beside it in the same person."""
-    parent, _, name = pointer.rpartition("/")
-    read_person = reader(parent) if parent else lambda payload: payload
-
-    def check(payload: Payload, governorates: Mapping[str, bool], notes: list[str]) -> None:
-        person = read_person(payload)
-        number = person.get(name) if isinstance(person, dict) else None
-        if not isinstance(number, str) or not isinstance(person, dict):
-            return
-        try:
-            nid.examine(
-                number,
-                born=person.get("birth_date"),
-                sex=person.get("sex"),
-                on=str(payload["occurred_on"]),
-                governorates=governorates,
-                notes=notes,
-            )
-        except Refused as refused:
-            raise refused.at(pointer) from None
-
-    return check
+    return sorted(numbers, key=lambda pointer: pointer != subject)

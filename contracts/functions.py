@@ -7,6 +7,7 @@ value, or None when nothing is left. `_meta/functions.md` describes them for the
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from contracts import nid, text
@@ -15,8 +16,23 @@ from contracts.errors import Refused
 Value = object
 Step = Callable[[Value, list[str]], Value]
 
+
+@dataclass(frozen=True, slots=True)
+class Recalling:
+    """A step over words of which some are known: `known[word]` is what it gives for them, without a remark."""
+
+    known: Mapping[str, Value]
+    step: Step
+
+    def __call__(self, value: Value, notes: list[str]) -> Value:
+        """Run the step."""
+        return self.step(value, notes)
+
+
 _DIRECTIVES = re.compile(r"(?:%[dmYHMS]|[-/.: T])+")
 _MAX_NUMBER_DIGITS = 15
+_SMALL = {str(number): number for number in range(10_000)}
+"""Years, months, counts: most whole numbers of records."""
 _MAX_DATES_KEPT = 65536
 """Legal dates repeat: a lifetime has fewer than 40,000 days, however they are written."""
 
@@ -104,7 +120,7 @@ def _bool_map(argument: str) -> Step:
             raise Refused("record.code.unknown", "", f"must be {yes} or {no}")
         return found
 
-    return truth
+    return Recalling(table, truth)
 
 
 def _checked_format(argument: str) -> str:
@@ -149,7 +165,7 @@ def _date(argument: str) -> Step:
             known[written] = found
         return found
 
-    return iso
+    return Recalling(known, iso)
 
 
 def _datetime_utc(argument: str) -> Step:
@@ -170,7 +186,7 @@ _PLAIN: dict[str, Step] = {
     "arabic_name": _arabic_name,
     "split_name": _split_name,
     "upper": _upper,
-    "int": _int,
+    "int": Recalling(_SMALL, _int),
     "first_non_empty": _first_non_empty,
     "hash_ref": _hash_ref,
 }
@@ -199,7 +215,7 @@ def named(call: str) -> Step:
     raise ValueError(f"there is no function {call!r}; there are: {known}")
 
 
-def lookup(table: Mapping[str, Value], list_name: str, *, review: bool) -> Step:
+def lookup(table: Mapping[str, Value], list_name: str, *, review: bool) -> Recalling:
     """Return the step from an agency's word to a code; an unknown word is refused, or kept for an officer."""
 
     def found(value: Value, notes: list[str]) -> Value:
@@ -211,4 +227,4 @@ def lookup(table: Mapping[str, Value], list_name: str, *, review: bool) -> Step:
             return value
         raise Refused("record.code.unknown", "", f"a word of the list {list_name}")
 
-    return found
+    return Recalling(table, found)

@@ -1,4 +1,4 @@
-"""`mapping.yaml`, compiled once into nested functions: from what an agency wrote to the canonical record.
+"""`mapping.yaml`, compiled once into one function: from what an agency wrote to the canonical record.
 
 Every source is a tree of names (JSON members, CSV columns, XML elements and attributes), so one engine serves
 all three. Every path is held against the source schema and every target against the canonical schema when the
@@ -12,15 +12,18 @@ from contracts import functions
 from contracts.codes import CodeList
 from contracts.documents import Field_, MappingDocument
 from contracts.errors import Refused
+from contracts.program import Program
+from contracts.shortcuts import shortcut
 
 Node = dict[str, object]
-Scopes = list[Node]
-"""The source record, then the objects inside it that the mapping reads: each is opened once."""
-Produce = Callable[[Scopes, list[str]], object]
+Written = tuple[str, bool]
+"""Name of a variable, and whether it certainly holds something when the program gets there."""
+Write = Callable[[], Written]
+"""Writes the lines of one field into the program."""
 Steps = Callable[[str], tuple[str, ...]]
 """From a path as it is written to the names on the way; raises ValueError with what is wrong."""
-Place = tuple[int, str]
-"""Index of a scope, and a name in it."""
+Place = tuple[str, str]
+"""Variable of an object of the source, and constant of a name in it."""
 
 _NOTHING: Node = {}
 
@@ -48,36 +51,26 @@ class CompiledMapping:
 
 
 class _Reader:
-    """Gives every path of a mapping its place, opening each inner object once."""
+    """Writes the part of a program that opens each inner object of the source, once."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, program: Program, steps: Steps) -> None:
+        self._program = program
         self._steps = steps
-        self._scopes: dict[tuple[str, ...], int] = {(): 0}
-        self._opens: list[Place] = []
+        self._scopes: dict[tuple[str, ...], str] = {(): "source"}
 
     def place(self, path: str) -> Place:
         """Return the place of `path`; raise ValueError when the source has no such."""
         *folders, name = self._steps(path)
-        return self._scope(tuple(folders)), name
+        return self._scope(tuple(folders)), self._program.constant(name)
 
-    def _scope(self, folders: tuple[str, ...]) -> int:
+    def _scope(self, folders: tuple[str, ...]) -> str:
         if folders not in self._scopes:
-            self._opens.append((self._scope(folders[:-1]), folders[-1]))
-            self._scopes[folders] = len(self._opens)
+            program, outer = self._program, self._scope(folders[:-1])
+            scope = self._scopes[folders] = program.variable()
+            program.line("{} = {}.get({})", scope, outer, program.constant(folders[-1]))
+            program.line("if type({}) is not dict:", scope)
+            program.line("{} = {}", scope, program.constant(_NOTHING), depth=1)
         return self._scopes[folders]
-
-    def open(self) -> Callable[[Node], Scopes]:
-        """Return the function that opens a source record, once all places are known."""
-        opens = tuple(self._opens)
-
-        def scopes_of(source: Node) -> Scopes:
-            scopes = [source]
-            for scope, name in opens:
-                inner = scopes[scope].get(name)
-                scopes.append(inner if type(inner) is dict else _NOTHING)
-            return scopes
-
-        return scopes_of
 
 
 def compile_mapping(
@@ -88,25 +81,22 @@ def compile_mapping(
     Raises:
         ValueError: with the field and what is wrong with it.
     """
+    program = Program("source", "notes")
+    reader = _Reader(program, steps)
     root: Node = {}
     sources: dict[str, str] = {}
-    reader = _Reader(steps)
     for target, field in document.fields.items():
         try:
-            produce = _compile_field(field, reader, codes)
+            write = _compile_field(field, program, reader, codes)
         except ValueError as problem:
             raise ValueError(f"fields.{target}: {problem}") from None
-        _plant(root, target, produce)
+        _plant(root, target, write)
         if field.from_ is not None:
             sources["/" + target.replace(".", "/")] = ", ".join(_places(field))
     _refuse_personal_references(document)
-    build, scopes_of = _compile_object(root), reader.open()
-
-    def apply(source: Node, notes: list[str]) -> Node:
-        built = build(scopes_of(source), notes)
-        return built if type(built) is dict else {}
-
-    return CompiledMapping(apply, sources)
+    payload, _ = _write_object(program, root)
+    program.line("return {}", payload)
+    return CompiledMapping(program.function(), sources)
 
 
 def _places(field: Field_) -> list[str]:
@@ -115,7 +105,7 @@ def _places(field: Field_) -> list[str]:
     return [field.from_] if isinstance(field.from_, str) else field.from_
 
 
-def _plant(root: Node, target: str, produce: Produce) -> None:
+def _plant(root: Node, target: str, write: Write) -> None:
     *folders, name = target.split(".")
     node = root
     for folder in folders:
@@ -125,29 +115,26 @@ def _plant(root: Node, target: str, produce: Produce) -> None:
         node = inner
     if name in node:
         raise ValueError(f"fields.{target}: is already mapped in parts")
-    node[name] = produce
+    node[name] = write
 
 
-def _compile_object(node: Node) -> Produce:
-    members: list[tuple[str, Produce]] = []
+def _write_object(program: Program, node: Node) -> Written:
+    """Write the lines that build one object of the payload."""
+    built, certain = program.variable(), False
+    program.line("{} = {{}}", built)
     for name, inner in node.items():
-        members.append((name, _compile_object(inner) if isinstance(inner, dict) else inner))  # type: ignore[arg-type]
-
-    def build(scopes: Scopes, notes: list[str]) -> object:
-        built = {}
-        for name, produce in members:
-            value = produce(scopes, notes)
-            if value is not None:
-                built[name] = value
-        return built or None
-
-    return build
+        value, always = _write_object(program, inner) if isinstance(inner, dict) else inner()  # type: ignore[operator]
+        if not always:
+            program.line("if {}:" if isinstance(inner, dict) else "if {} is not None:", value)
+        program.line("{}[{}] = {}", built, program.constant(name), value, depth=0 if always else 1)
+        certain = certain or always
+    return built, certain
 
 
-def _compile_field(field: Field_, reader: _Reader, codes: Mapping[str, CodeList]) -> Produce:
+def _compile_field(field: Field_, program: Program, reader: _Reader, codes: Mapping[str, CodeList]) -> Write:
     if field.from_ is None:
-        const = field.const
-        return lambda _scopes, _notes: const
+        const = program.constant(field.const)
+        return lambda: (const, True)
     calls, default = list(field.fn), None
     if calls and calls[-1].startswith("default:"):
         default = calls.pop().partition(":")[2]
@@ -159,9 +146,11 @@ def _compile_field(field: Field_, reader: _Reader, codes: Mapping[str, CodeList]
     names = ", ".join(_places(field))
     places = [reader.place(path) for path in _places(field)]
     absent = _absent(names, default, required=field.required)
+    run = program.constant(_careful(steps, names, absent, several=isinstance(field.from_, list)))
+    always = field.required or default is not None
     if isinstance(field.from_, list):
-        return _joined(places, steps, names, absent)
-    return _leaf(places[0], steps, names, absent)
+        return lambda: (_write_joined(program, places, run), always)
+    return lambda: (_write_leaf(program, places[0], run, (calls, steps), always=always), always)
 
 
 def _compile_lookup(field: Field_, codes: Mapping[str, CodeList]) -> functions.Step:
@@ -183,56 +172,56 @@ def _absent(names: str, default: str | None, *, required: bool) -> Callable[[], 
     return refuse if required and default is None else lambda: default
 
 
-def _leaf(place: Place, steps: list[functions.Step], names: str, absent: Callable[[], object]) -> Produce:
-    """Return the function of a field that comes from one place; one step, the usual case, has its own."""
-    scope, name = place
+def _careful(
+    steps: list[functions.Step], names: str, absent: Callable[[], object], *, several: bool
+) -> Callable[[object, list[str]], object]:
+    """Return the function of a field, from what stands in its place to what becomes of it.
 
-    def produce_one(scopes: Scopes, notes: list[str]) -> object:
-        value = scopes[scope].get(name)
-        if value is None or value == "":
+    With `several` places it takes the list of what stands in them.
+    """
+
+    def run(value: object, notes: list[str]) -> object:
+        if all(map(_is_empty, value)) if several and isinstance(value, list) else _is_empty(value):
             return absent()
         try:
-            value = step(value, notes)
+            for step in steps:
+                value = step(value, notes)
+                if _is_empty(value):
+                    return absent()
         except Refused as refused:
             raise refused.at(names) from None
-        return absent() if value is None or value == "" else value
+        return value
 
-    def produce(scopes: Scopes, notes: list[str]) -> object:
-        value = scopes[scope].get(name)
-        if value is None or value == "":
-            return absent()
-        return _run(steps, value, notes, names, absent)
-
-    if len(steps) == 1:
-        (step,) = steps
-        return produce_one
-    return produce
+    return run
 
 
-def _joined(
-    places: list[Place], steps: list[functions.Step], names: str, absent: Callable[[], object]
-) -> Produce:
-    """Return the function of a field that comes from several places."""
-
-    def produce(scopes: Scopes, notes: list[str]) -> object:
-        values = [scopes[scope].get(name) for scope, name in places]
-        if all(value is None or value == "" for value in values):
-            return absent()
-        return _run(steps, values, notes, names, absent)
-
-    return produce
+def _is_empty(value: object) -> bool:
+    return value is None or value == ""
 
 
-def _run(
-    steps: list[functions.Step], value: object, notes: list[str], names: str, absent: Callable[[], object]
-) -> object:
-    try:
-        for step in steps:
-            value = step(value, notes)
-            if value is None or value == "":
-                return absent()
-    except Refused as refused:
-        raise refused.at(names) from None
+def _write_leaf(
+    program: Program, place: Place, run: str, how: tuple[list[str], list[functions.Step]], *, always: bool
+) -> str:
+    """Write the lines of a field that comes from one place; return the variable that holds it."""
+    read, value = program.variable(), program.variable()
+    program.line("{} = {}.get({})", read, *place)
+    usual = shortcut(program, *how, read) or program.expression("None")
+    program.line("{} = ({}) if type({}) is str else None", value, usual, read)
+    if always:
+        program.line("if {} is None:", value)
+    else:
+        program.line("if {} is None and {} is not None:", value, read)
+    program.line("{} = {}({}, notes)", value, run, read, depth=1)
+    return value
+
+
+def _write_joined(program: Program, places: list[Place], run: str) -> str:
+    """Write the lines of a field that comes from several places; return the variable that holds it."""
+    value = program.variable()
+    program.line("{} = []", value)
+    for scope, name in places:
+        program.line("{}.append({}.get({}))", value, scope, name)
+    program.line("{0} = {1}({0}, notes)", value, run)
     return value
 
 

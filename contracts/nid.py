@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from contracts.errors import Refused
 
@@ -22,7 +22,7 @@ SYNTHETIC_OFFSET = 40
 """Added to a governorate code to get the code that only synthetic people have."""
 
 _OLDEST_YEARS = 110
-_SHAPE = re.compile(r"[23][0-9]{13}")
+SHAPE = re.compile(r"[23][0-9]{13}")
 _SHAPE_INSIDE = re.compile(r"(?=([23][0-9]{13}))")
 _DIGITS = 14
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE][+]?[0-9]+")
@@ -35,10 +35,24 @@ _FILLING = dict.fromkeys(
 )
 _KINDS = (frozenset("0123456789"), frozenset("٠١٢٣٤٥٦٧٨٩"), frozenset("۰۱۲۳۴۵۶۷۸۹"))
 
-# The most widely used formula: 11 - (sum mod 11), taken mod 10. Its weights 2 7 6 5 4 3 repeat, so two tables
-# of three digits each replace thirteen multiplications: this runs for every record.
-_FIRST_THREE = {f"{n:03}": n // 100 * 2 + n // 10 % 10 * 7 + n % 10 * 6 for n in range(1000)}
-_NEXT_THREE = {f"{n:03}": n // 100 * 5 + n // 10 % 10 * 4 + n % 10 * 3 for n in range(1000)}
+# The most widely used formula: 11 - (sum mod 11), taken mod 10, over thirteen weighted digits. This runs for every
+# record: the first seven digits are a birth date, of which there are few, and for the rest tables of three
+# digits replace the multiplications.
+_WEIGHTS = (2, 7, 6, 5, 4, 3, 2)
+_NEXT_THREE = {f"{n:03}": n // 100 * 7 + n // 10 % 10 * 6 + n % 10 * 5 for n in range(1000)}
+_LAST_THREE = {f"{n:03}": n // 100 * 4 + n // 10 % 10 * 3 + n % 10 * 2 for n in range(1000)}
+_CHECK_DIGITS = "10987654321"
+
+
+class _Born(NamedTuple):
+    """What the first seven digits say."""
+
+    iso: str | None
+    """Birth date; None when the calendar has no such day."""
+    too_old_on: str
+    """First ISO date on which somebody born then would be older than anybody is."""
+    weighted: int
+    """Their part of the sum that gives the check digit."""
 
 
 def digits_ascii(text: str) -> str:
@@ -60,10 +74,10 @@ def normalise(text: str) -> str:
     Raises:
         Refused: `record.digits.mixed`, `record.nid.scientific` or `record.nid.format`.
     """
-    if _SHAPE.fullmatch(text):
+    if SHAPE.fullmatch(text):
         return text
     bare = digits_ascii(text.translate(_FILLING))
-    if _SHAPE.fullmatch(bare):
+    if SHAPE.fullmatch(bare):
         return bare
     if _SCIENTIFIC.fullmatch(text.strip()):
         raise Refused("record.nid.scientific", "", "a number kept as text, never as a spreadsheet number")
@@ -72,36 +86,34 @@ def normalise(text: str) -> str:
 
 def occurs_in(text: str) -> bool:
     """Whether fourteen consecutive digits of `text` have the shape and a birth date of a national ID."""
-    return len(text) >= _DIGITS and any(birth_date(found) for found in _SHAPE_INSIDE.findall(text))
+    if len(text) < _DIGITS or not SHAPE.search(text):
+        return False
+    return any(birth_date(found) for found in _SHAPE_INSIDE.findall(text))
 
 
 @lru_cache(maxsize=65536)
-def _calendar(century_and_date: str) -> str | None:
-    years = "19" if century_and_date[0] == "2" else "20"
-    digits = years + century_and_date[1:]
-    iso = f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
+def _born(century_and_date: str) -> _Born:
+    weighted = sum(weight * int(digit) for weight, digit in zip(_WEIGHTS, century_and_date, strict=True))
+    year = int(("19" if century_and_date[0] == "2" else "20") + century_and_date[1:3])
+    rest = f"-{century_and_date[3:5]}-{century_and_date[5:]}"
     try:
-        date.fromisoformat(iso)
+        date.fromisoformat(f"{year}{rest}")
     except ValueError:
-        return None
-    return iso
+        return _Born(None, "", weighted)
+    return _Born(f"{year}{rest}", f"{year + _OLDEST_YEARS + 1}{rest}", weighted)
 
 
 def birth_date(nid: str) -> str | None:
     """Return the ISO birth date inside a well-formed `nid`, or None when the calendar has no such day."""
-    return _calendar(nid[:7])
+    return _born(nid[:7]).iso
 
 
 def check_digit(first_thirteen: str) -> str:
     """Return the fourteenth digit that the usual, unofficial formula gives."""
-    weighted = (
-        _FIRST_THREE[first_thirteen[:3]]
-        + _NEXT_THREE[first_thirteen[3:6]]
-        + _FIRST_THREE[first_thirteen[6:9]]
-        + _NEXT_THREE[first_thirteen[9:12]]
-        + 2 * int(first_thirteen[12])
-    )
-    return "10987654321"[weighted % 11]
+    weighted = _born(first_thirteen[:7]).weighted
+    return _CHECK_DIGITS[
+        (weighted + _NEXT_THREE[first_thirteen[7:10]] + _LAST_THREE[first_thirteen[10:13]]) % 11
+    ]
 
 
 def governorate_verdicts(codes: frozenset[str], profile: Profile) -> Mapping[str, bool]:
@@ -111,9 +123,8 @@ def governorate_verdicts(codes: frozenset[str], profile: Profile) -> Mapping[str
     return {**reserved, **dict.fromkeys(codes, not synthetic)}
 
 
-def examine(
+def examine(  # noqa: PLR0917 - called for every record, and names of arguments take time
     nid: str,
-    *,
     born: object,
     sex: object,
     on: str,
@@ -133,7 +144,7 @@ def examine(
     Raises:
         Refused: `record.nid.date` or `record.nid.profile`, without a field.
     """
-    birth = _calendar(nid[:7])
+    birth, too_old_on, weighted = _born(nid[:7])
     if birth is None or birth > on:
         raise Refused("record.nid.date", "", "a birth date that exists and is not after the event")
     accepted = governorates.get(nid[7:9])
@@ -145,7 +156,7 @@ def examine(
         notes.append("review.nid.birth_date")
     if sex is not None and (sex == "M") != (nid[12] in "13579"):
         notes.append("review.nid.sex")
-    if int(on[:4]) - int(birth[:4]) - (on[5:] < birth[5:]) > _OLDEST_YEARS:
+    if on >= too_old_on:
         notes.append("review.nid.age")
-    if check_digit(nid[:13]) != nid[13]:
+    if _CHECK_DIGITS[(weighted + _NEXT_THREE[nid[7:10]] + _LAST_THREE[nid[10:13]]) % 11] != nid[13]:
         notes.append("warning.nid.check_digit")

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache, partial
 
-from contracts.documents import Rule, Scalar
+from contracts.documents import Rule
 from contracts.errors import Refused
+from contracts.program import Expression, Program
 
 Payload = dict[str, object]
 Check = Callable[[Payload, str, str | None], None]
@@ -13,158 +15,153 @@ Check = Callable[[Payload, str, str | None], None]
 Raises Refused, whose field is a canonical pointer.
 """
 
+_DATES_KEPT = 65536
+_NOTHING: Payload = {}
+
 
 def compile_rule(rule: Rule) -> Check:
     """Return the check for one rule of a contract."""
-    check = _compile_kind(rule)
-    if rule.when is None:
-        return check
-    read, wanted = reader(rule.when[0]), rule.when[1]
-
-    def conditional(payload: Payload, today: str, sender: str | None) -> None:
-        if read(payload) == wanted:
-            check(payload, today, sender)
-
-    return conditional
+    program = Program("payload", "today", "sender")
+    broken = condition(rule, program, Fields(program))
+    write_refusal(program, rule, broken)
+    return program.function()
 
 
 def reader(pointer: str) -> Callable[[Payload], object]:
     """Return the function that reads a JSON pointer of plain names; None when it is absent."""
-    names = tuple(pointer.split("/")[1:])
-    if len(names) == 1:
-        (only,) = names
-        return lambda payload: payload.get(only)
-
-    def read(payload: Payload) -> object:
-        node: object = payload
-        for name in names:
-            if type(node) is not dict:
-                return None
-            node = node.get(name)
-        return node
-
-    return read
+    program = Program("payload")
+    program.line("return {}", Fields(program).at(pointer))
+    return program.function()
 
 
-def _compile_kind(rule: Rule) -> Check:  # noqa: PLR0911 - one line for each kind
+class Fields:
+    """Writes the part of a program that reads fields of `payload`, each once."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._objects = {"": "payload"}
+        self._values: dict[str, str] = {}
+
+    def at(self, pointer: str) -> str:
+        """Return the variable of a JSON pointer of plain names; it holds None where the field is absent."""
+        if pointer not in self._values:
+            parent, _, name = pointer.rpartition("/")
+            holder, value = self._object(parent), self._program.variable()
+            self._program.line("{} = {}.get({})", value, holder, self._program.constant(name))
+            self._values[pointer] = value
+        return self._values[pointer]
+
+    def _object(self, pointer: str) -> str:
+        if pointer not in self._objects:
+            program, value, found = self._program, self.at(pointer), self._program.variable()
+            nothing = program.constant(_NOTHING)
+            program.line("{0} = {1} if type({1}) is dict else {2}", found, value, nothing)
+            self._objects[pointer] = found
+        return self._objects[pointer]
+
+
+def condition(rule: Rule, program: Program, fields: Fields) -> Expression:
+    """Return the expression that is true for a payload which breaks `rule`.
+
+    The program has the parameters `payload`, `today` and `sender`.
+    """
+    broken = _broken(rule, program, fields)
+    if rule.when is None:
+        return broken
+    pointer, wanted = rule.when
+    return program.expression("{} == {} and {}", fields.at(pointer), program.constant(wanted), broken)
+
+
+def write_refusal(program: Program, rule: Rule, broken: Expression) -> None:
+    """Write the lines that refuse a payload for which `broken` is true."""
+    refuse = program.constant(partial(Refused, rule.code, _blamed(rule), rule.says))
+    program.line("if {}:", broken)
+    program.line("raise {}()", refuse, depth=1)
+
+
+def _broken(rule: Rule, program: Program, fields: Fields) -> Expression:  # noqa: PLR0911 - one for each kind
+    at, constant, expression = fields.at, program.constant, program.expression
     if rule.order is not None:
-        return _order(rule, *rule.order)
+        # ISO 8601 calendar dates of four-digit years sort as text.
+        first, second = map(at, rule.order)
+        return expression("{0} is not None and {1} is not None and {0} > {1}", first, second)
     if rule.not_future is not None:
-        return _not_future(rule, rule.not_future)
+        return expression("{0} is not None and {0} > today", at(rule.not_future))
     if rule.sender is not None:
-        return _sender(rule, *rule.sender)
+        pointer, values, agencies = rule.sender
+        kept = frozenset(values) if isinstance(values, list) else frozenset([values])
+        allowed = constant(frozenset(agencies))
+        return expression(
+            "sender is not None and sender not in {} and {} in {}", allowed, at(pointer), constant(kept)
+        )
     if rule.only is not None:
-        return _only(rule, *rule.only)
+        pointer, agencies = rule.only
+        return expression(
+            "sender is not None and sender not in {} and {} is not None",
+            constant(frozenset(agencies)), at(pointer),
+        )  # fmt: skip
     if rule.years is not None:
-        return _years(rule, *rule.years)
+        start, measure, years, end = rule.years
+        missed = expression(
+            "{} != {}({}, {})" if measure == "exactly" else "{} < {}({}, {})",
+            at(end),
+            constant(anniversary),
+            at(start),
+            constant(years),
+        )
+        return expression("type({}) is str and type({}) is str and {}", at(start), at(end), missed)
     if rule.within is not None:
-        return _within(rule, *rule.within)
+        start, days, end = rule.within
+        from_day_to_day = (constant(days_between), at(start), at(end), constant(days))
+        return expression("type({1}) is str and type({2}) is str and {0}({1}, {2}) > {3}", *from_day_to_day)
     if rule.same is not None:
-        return _compare(rule, *rule.same, same=True)
+        first, second = map(at, rule.same)
+        return expression("{0} is not None and {1} is not None and {0} != {1}", first, second)
     if rule.differ is not None:
-        return _compare(rule, *rule.differ, same=False)
+        first, second = map(at, rule.differ)
+        return expression("{0} is not None and {0} == {1}", first, second)
     if rule.sum is not None:
-        return _sum(rule, *rule.sum)
+        total, parts = rule.sum
+        return _sums_otherwise(program, at(total), [at(part) for part in parts])
     raise ValueError("a rule has exactly one kind")
 
 
-def _order(rule: Rule, first: str, second: str) -> Check:
-    read_first, read_second = reader(first), reader(second)
-
-    def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        # ISO 8601 calendar dates of four-digit years sort as text.
-        earlier = read_first(payload)
-        if earlier is None:
-            return
-        later = read_second(payload)
-        if later is not None and earlier > later:  # type: ignore[operator]
-            raise Refused(rule.code, first, rule.says)
-
-    return check
-
-
-def _not_future(rule: Rule, pointer: str) -> Check:
-    read = reader(pointer)
-
-    def check(payload: Payload, today: str, _sender: str | None) -> None:
-        day = read(payload)
-        if day is not None and day > today:  # type: ignore[operator]
-            raise Refused(rule.code, pointer, rule.says)
-
-    return check
+def _blamed(rule: Rule) -> str:
+    """Return the pointer that a refusal names."""
+    if rule.order is not None:
+        return rule.order[0]
+    if rule.not_future is not None:
+        return rule.not_future
+    if rule.sender is not None:
+        return rule.sender[0]
+    if rule.only is not None:
+        return rule.only[0]
+    if rule.sum is not None:
+        return rule.sum[0]
+    *_, last = rule.years or rule.within or rule.same or rule.differ or ("",)
+    return last
 
 
-def _sender(rule: Rule, pointer: str, values: Scalar | list[Scalar], agencies: list[str]) -> Check:
-    read, allowed = reader(pointer), frozenset(agencies)
-    kept = frozenset(values) if isinstance(values, list) else frozenset([values])
-
-    def check(payload: Payload, _today: str, sender: str | None) -> None:
-        if sender is not None and sender not in allowed and read(payload) in kept:
-            raise Refused(rule.code, pointer, rule.says)
-
-    return check
+def _sums_otherwise(program: Program, total: str, parts: list[str]) -> Expression:
+    counts = program.variable()
+    program.line("{} = []", counts)
+    for part in parts:
+        program.line("{}.append({})", counts, part)
+    adds_up = program.constant(_adds_up)
+    return program.expression("{0} is not None and not {1}({0}, {2})", total, adds_up, counts)
 
 
-def _only(rule: Rule, pointer: str, agencies: list[str]) -> Check:
-    read, allowed = reader(pointer), frozenset(agencies)
-
-    def check(payload: Payload, _today: str, sender: str | None) -> None:
-        if sender is not None and sender not in allowed and read(payload) is not None:
-            raise Refused(rule.code, pointer, rule.says)
-
-    return check
+def _adds_up(total: object, counts: list[object]) -> bool:
+    return total == sum(count for count in counts if isinstance(count, int))
 
 
-def _within(rule: Rule, start: str, days: int, end: str) -> Check:
-    read_start, read_end = reader(start), reader(end)
-
-    def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        begun, ended = read_start(payload), read_end(payload)
-        if not (isinstance(begun, str) and isinstance(ended, str)):
-            return
-        if (date.fromisoformat(ended) - date.fromisoformat(begun)).days > days:
-            raise Refused(rule.code, end, rule.says)
-
-    return check
+@lru_cache(maxsize=_DATES_KEPT)
+def days_between(first: str, second: str) -> int:
+    """Return how many days the second ISO date is after the first."""
+    return (date.fromisoformat(second) - date.fromisoformat(first)).days
 
 
-def _compare(rule: Rule, first: str, second: str, *, same: bool) -> Check:
-    read_first, read_second = reader(first), reader(second)
-
-    def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        one, other = read_first(payload), read_second(payload)
-        if one is not None and other is not None and (one == other) is not same:
-            raise Refused(rule.code, second, rule.says)
-
-    return check
-
-
-def _sum(rule: Rule, total: str, parts: list[str]) -> Check:
-    read_total, read_parts = reader(total), [reader(part) for part in parts]
-
-    def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        whole = read_total(payload)
-        counts = [read(payload) for read in read_parts]
-        if whole is not None and whole != sum(count for count in counts if isinstance(count, int)):
-            raise Refused(rule.code, total, rule.says)
-
-    return check
-
-
-def _years(rule: Rule, start: str, measure: str, years: int, end: str) -> Check:
-    read_start, read_end = reader(start), reader(end)
-
-    def check(payload: Payload, _today: str, _sender: str | None) -> None:
-        begun, ended = read_start(payload), read_end(payload)
-        if not (isinstance(begun, str) and isinstance(ended, str)):
-            return
-        due = anniversary(begun, years)
-        if ended < due or (measure == "exactly" and ended != due):
-            raise Refused(rule.code, end, rule.says)
-
-    return check
-
-
+@lru_cache(maxsize=_DATES_KEPT)
 def anniversary(day: str, years: int) -> str:
     """Return the ISO date `years` years after the ISO date `day`; 29 February becomes 1 March."""
     begun = date.fromisoformat(day)

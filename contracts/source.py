@@ -10,6 +10,7 @@ from contracts.documents import MappingDocument
 from contracts.errors import Refused
 from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
 from contracts.schemas import Schema, compile_schema
+from contracts.typed_json import typed_reader
 from contracts.xml_framing import XmlSplitter
 from contracts.xml_source import XmlSchema, element, record_parser, tree
 
@@ -57,11 +58,17 @@ def json_source(schema: Schema) -> Source:
     is_valid = checker.is_valid
     names = schema_lint.names(schema)
 
-    def read(octets: bytes) -> Node:
+    def read_exactly(octets: bytes) -> Node:
         record = strict_json.parse(octets, names)
         if not is_valid(record):
             raise checker.refusal(record)
         return record
+
+    typed = typed_reader(schema)
+
+    def read(octets: bytes) -> Node:
+        record = typed(octets) if typed else None
+        return read_exactly(octets) if record is None else record
 
     def splitter(framing: str, max_record_bytes: int, max_document_bytes: int) -> Splitter:
         if framing == "ndjson":
@@ -84,6 +91,9 @@ def _json_steps(schema: Schema, path: str) -> tuple[str, ...]:
 
 # -- CSV
 
+_PLAIN_ROW = 8192
+"""Longest row, in characters, that is simply cut: far below the limit that csv has for one cell."""
+
 
 def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     """Compile a source whose records are rows; `columns` is `columns.csv`.
@@ -98,15 +108,17 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     if wrong:
         raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
     checker = compile_schema(schema)
-    count = len(names)
+    is_valid, count = checker.is_valid, len(names)
     header = delimiter.join(names).encode(encoding)
 
     def read(octets: bytes) -> Node:
         cells = _cells(octets, delimiter, encoding)
         if len(cells) != count:
             raise Refused("record.csv.columns", "", f"{count} cells in each row")
-        record: Node = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
-        if not checker.is_valid(record):
+        record: Node = dict(zip(names, cells, strict=True))
+        if "" in cells:
+            record = {name: cell for name, cell in record.items() if cell}
+        if not is_valid(record):
             refused = checker.refusal(record)
             raise refused.at(refused.field.removeprefix("/"))
         return record
@@ -124,6 +136,10 @@ def _cells(octets: bytes, delimiter: str, encoding: str) -> list[str]:
         row = octets.decode(encoding)
     except UnicodeDecodeError:
         raise Refused("record.encoding", "", encoding.upper()) from None
+    if row and len(row) <= _PLAIN_ROW and not ('"' in row or "\r" in row or "\n" in row):
+        return row.split(
+            delimiter
+        )  # without these signs the reader below does nothing else, ten times slower
     try:
         return next(csv.reader([row], delimiter=delimiter, strict=True), [])
     except csv.Error:

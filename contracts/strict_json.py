@@ -60,11 +60,16 @@ def parse(octets: bytes, names: Container[str] = ()) -> dict[str, object]:
         raise _unwritable(value) from None
     if type(value) is not dict:
         raise Refused("record.json.object", "", _OBJECT)
-    # A member that was dropped as a duplicate took at least its own colon with it, and only the escape \u003a
-    # could put one back: equal counts without that escape prove that every member is still there.
-    if octets.count(b":") != again.count(b":") or (b"\\" in octets and b"\\u003" in octets):
+    if not has_all(octets, again):
         _refuse_duplicates(octets, names)
     return value
+
+
+def has_all(octets: bytes, again: bytes) -> bool:
+    """Whether it is certain that no member of the JSON text `octets` is missing in `again`, made of its value."""
+    # A member that was dropped took at least its own colon with it, and only the escape \u003a could put one back:
+    # equal counts without that escape prove that every member is still there.
+    return octets.count(b":") == again.count(b":") and not (b"\\" in octets and b"\\u003" in octets)
 
 
 def _unwritable(value: object) -> Refused:

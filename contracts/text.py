@@ -9,10 +9,6 @@ import unicodedata
 
 from contracts.errors import Refused
 
-# Everything below at once: most texts have none of it, and one look tells.
-_SUSPECT = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
 # UAX #9 embeddings, overrides and isolates: they make a name read as another one.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufff9-\ufffb]")
@@ -23,14 +19,15 @@ _DECORATION = re.compile("[\u0640\u064b-\u065f\u0670]")
 _SPACES = re.compile(" {2,}")
 
 # The alphabet of Egyptian registers, U+0621-063A and U+0641-064A, in words divided by one space.
-_PLAIN_NAME = re.compile("[\u0621-\u063a\u0641-\u064a]+(?: [\u0621-\u063a\u0641-\u064a]+)*")
+PLAIN_NAME = re.compile("[\u0621-\u063a\u0641-\u064a]++(?: [\u0621-\u063a\u0641-\u064a]++)*+")
 
 # Words that make one given name together with their neighbour, in every usual spelling.
 _BEGINS_A_NAME = frozenset(
     ["عبد", "أبو", "ابو", "أبا", "ابا", "أبي", "ابي", "ابن", "إبن", "أم", "ام", "آل", "ال"]
 )
 _ENDS_A_NAME = frozenset(["الله", "الدين", "الإسلام", "الاسلام"])
-_COMPOUNDING = _BEGINS_A_NAME | _ENDS_A_NAME
+COMPOUNDING = _BEGINS_A_NAME | _ENDS_A_NAME
+"""A name without these words has a part for each word."""
 
 
 def clean(text: str, notes: list[str]) -> str:
@@ -39,7 +36,7 @@ def clean(text: str, notes: list[str]) -> str:
     Raises:
         Refused: `record.text.bidi` or `record.text.control`.
     """
-    if not _SUSPECT.search(text) and unicodedata.is_normalized("NFC", text):
+    if text.isprintable() and unicodedata.is_normalized("NFC", text):
         return text.strip()
     if _BIDI.search(text):
         raise Refused("record.text.bidi", "", "no direction embeddings, overrides or isolates")
@@ -57,14 +54,14 @@ def arabic_name(text: str, notes: list[str]) -> str:
     Raises:
         Refused: `record.text.bidi` or `record.text.control`.
     """
-    if _PLAIN_NAME.fullmatch(text):
+    if PLAIN_NAME.fullmatch(text):
         return text
     whole = unicodedata.normalize("NFKC", clean(text, notes))
     bare = _DECORATION.sub("", whole)
     if bare != whole:
         notes.append("warning.text.sanitised")
     name = _SPACES.sub(" ", bare).strip()
-    if name and not _PLAIN_NAME.fullmatch(name):
+    if name and not PLAIN_NAME.fullmatch(name):
         notes.append("review.text.alphabet")
     return name
 
@@ -75,14 +72,17 @@ def split_name(name: str) -> dict[str, object]:
     Compound names stay one part: عبد الرحمن, أبو بكر, سيف الدين.
     """
     words = name.split(" ")
-    if _COMPOUNDING.isdisjoint(words):
-        return {"full": name, "parts": words}
-    parts: list[str] = []
+    return {"full": name, "parts": words if COMPOUNDING.isdisjoint(words) else joined(words)}
+
+
+def joined(words: list[str]) -> list[str]:
+    """Return the names that the words of a name make, of which at least one may belong to its neighbour."""
+    names: list[str] = []
     joins = False
     for word in words:
-        if parts and (joins or word in _ENDS_A_NAME):
-            parts[-1] = f"{parts[-1]} {word}"
+        if joins or (word in _ENDS_A_NAME and names):
+            names[-1] += " " + word
         else:
-            parts.append(word)
+            names.append(word)
         joins = word in _BEGINS_A_NAME
-    return {"full": name, "parts": parts}
+    return names

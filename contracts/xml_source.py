@@ -3,6 +3,7 @@
 Which XSDs are acceptable at all is said in `xsd_lint`.
 """
 
+import re
 from typing import NoReturn
 
 from lxml import etree
@@ -10,6 +11,7 @@ from lxml import etree
 from contracts.errors import Refused
 from contracts.xsd_lint import refuse_unfit
 
+_ELEMENT = re.compile(rb"<[A-Za-z_]")
 _SYNTAX = "one well-formed XML element, nested at most 256 levels"
 
 _CODES = {
@@ -47,7 +49,8 @@ def element(octets: bytes, parser: etree.XMLParser) -> etree._Element:
     Raises:
         Refused: `record.xml.doctype` or `record.xml.syntax`.
     """
-    if b"<!DOCTYPE" in octets:
+    # It stands before the element if anywhere, so a text that begins with the element has none.
+    if not _ELEMENT.match(octets) and b"<!DOCTYPE" in octets:
         raise Refused("record.xml.doctype", "", "no document type declaration")
     try:
         return etree.fromstring(octets, parser)
@@ -64,14 +67,14 @@ def tree(record: etree._Element) -> Node:
     Raises:
         Refused: `record.xml.repeated` when a name occurs twice; to take the first would lose the second.
     """
-    node: Node = {"@" + str(name): value for name, value in record.attrib.items()}
+    node: Node = {f"@{name}": value for name, value in record.items()}  # type: ignore[str-bytes-safe]  # texts
     _add_children(record, node)
     return node
 
 
 def _add_children(parent: etree._Element, node: Node) -> None:
     for child in parent:
-        name = str(child.tag)
+        name = child.tag
         if name in node:
             raise Refused("record.xml.repeated", "", "each element of a record at most once")
         if len(child):
@@ -80,8 +83,8 @@ def _add_children(parent: etree._Element, node: Node) -> None:
             node[name] = inner
         else:
             node[name] = child.text
-        for attribute, value in child.attrib.items():
-            node[name + "/@" + str(attribute)] = value
+        for attribute, value in child.items():
+            node[f"{name}/@{attribute}"] = value  # type: ignore[str-bytes-safe]  # texts
 
 
 class XmlSchema:

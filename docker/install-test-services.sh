@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests start for themselves and the machine lacks: RabbitMQ, Chromium and a font with Arabic letters,
-# and what agencies may have on the other side of SOAP: node-soap (into build/node), curl, xmlsec1.
+# Installs what the tests start for themselves and the machine lacks: RabbitMQ, OpenSSH, Chromium and a font with
+# Arabic letters, and what agencies may have on the other side of SOAP: node-soap (into build/node), curl, xmlsec1.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 missing=()
 [ -x /usr/sbin/rabbitmq-server ] || missing+=(rabbitmq-server)
+[ -x /usr/bin/sftp ] || missing+=(openssh-client)
+[ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 [ -d /usr/share/fonts/truetype/noto ] || missing+=(fonts-noto-core)
 [ -x /usr/bin/xmlsec1 ] || missing+=(xmlsec1)

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from crypto.receipt import BatchReceipt
 from crypto.seal import Draft
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, Measured, Turn, pipelined, sole
+from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,
@@ -59,6 +59,8 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
     # Step 3. Cut the body into records as it arrives: a body may be longer than memory.
     body = Measured(submission.body)
     groups = rules.frame(submission.sender, submission.contract, submission.media_type, aiter(body))
+    if submission.answered:
+        groups = beyond(submission.answered, groups)
 
     async def kept(group: Sequence[Framed], digest: bytes = b"") -> Outcomes:
         rules.spend(submission.sender, submission.contract, len(group))

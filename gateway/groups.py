@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TypeVar
 
 from gateway.errors import Unavailable
-from gateway.records import Outcomes, Part, Terms
+from gateway.records import Framed, Outcomes, Part, Terms
 
 MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
@@ -78,6 +78,14 @@ async def _joined(items: Sequence[T], source: AsyncIterator[T]) -> AsyncIterator
         yield item
     async for item in source:
         yield item
+
+
+async def beyond(position: int, groups: AsyncIterator[Sequence[Framed]]) -> AsyncIterator[Sequence[Framed]]:
+    """Yield what comes after a position: what stands before it was answered before an interruption."""
+    async for group in groups:
+        left = [framed for framed in group if framed.position > position]
+        if left:
+            yield left
 
 
 async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T]) -> AsyncIterator[R]:

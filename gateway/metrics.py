@@ -66,6 +66,10 @@ REGISTRY_REFUSED = Gauge(
     "1 while a change of the configuration is refused and the old one in force",
     registry=REGISTRY,
 )
+FILES_WAITING = Gauge("isnad_files_waiting", "Files that are whole and not yet answered", registry=REGISTRY)
+FILES_OLDEST_SECONDS = Gauge(
+    "isnad_files_oldest_seconds", "Age of the oldest file that is not yet answered", registry=REGISTRY
+)
 LOG_FIELDS_DROPPED = Counter(
     "isnad_log_fields_dropped_total",
     "Log fields left out because they are not on the list",

@@ -280,7 +280,7 @@ def _pseudonym(key: bytes, national_id: str | None) -> bytes:
 
 
 def _origin(part: Part) -> dict[str, str]:
-    origin = {"mtls": part.origin.certificate}
+    origin = {part.origin.channel: part.origin.certificate}
     if part.origin.signature:
         origin[part.origin.signature] = part.origin.key_id
     return origin

@@ -22,7 +22,8 @@ GATEWAY = "gateway"
 class Origin:
     """How the sender was authenticated: the evidence of origin that a log entry names.
 
-    `certificate` is the SHA-256 of the client certificate's DER, 64 hex digits. `signature` names the scheme when
+    `certificate` is the SHA-256, 64 hex digits, of what the sender showed on the `channel`: for `mtls` its client
+    certificate (DER), for `ssh` its public key or certificate (RFC 4253 §6.6). `signature` names the scheme when
     the submission itself was signed (`jws`, `http-signature`, `wsse` or `cms`) and `key_id` the registered key that
     verified it; both are empty strings when only the channel authenticated the sender.
     """
@@ -30,6 +31,7 @@ class Origin:
     certificate: str
     signature: str = ""
     key_id: str = ""
+    channel: str = "mtls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Submission:
 
     `recipient` is empty when the sender named none. `idempotency_key` is the sender's own, or empty. `body` yields
     octets in order and is read once; an adapter raises `Rejected` from it when the client breaks its own limits.
+    `answered` is the position up to which its records were answered before, when it is taken up again after an
+    interruption: they are passed over.
     """
 
     id: str
@@ -49,6 +53,7 @@ class Submission:
     received_ms: int
     idempotency_key: str
     body: AsyncIterator[bytes]
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

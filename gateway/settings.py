@@ -108,6 +108,14 @@ class Metrics(Document):
     port: Port
 
 
+class Sftp(Document):
+    """Where agencies put down files, and the folder in which they are kept, sealed."""
+
+    host: Host
+    port: Port
+    folder: FilePath
+
+
 class Serving(Document):
     """A process that listens."""
 
@@ -134,8 +142,8 @@ class Settings(Document):
 
     `origin` begins the name of every lane (`<origin>/<lane>`, C2SP tlog-checkpoint: no scheme); changing it
     starts other lanes. `contracts` is the folder of contracts; without it, the ones that come with the
-    gateway. `workers` is how many processes prepare records; without it, one a core. `stop_grace_s` is how
-    long work under way may take to finish when the process is told to stop.
+    gateway. `sftp` is there when agencies send files. `workers` is how many processes prepare records; without
+    it, one a core. `stop_grace_s` is how long work under way may take to finish when the process is told to stop.
     """
 
     origin: Annotated[
@@ -149,6 +157,7 @@ class Settings(Document):
     keys: Keys
     serve: Serving
     deliver: Serving
+    sftp: Sftp | None = None
     limits: Limits = Limits()
     workers: Annotated[int, Field(ge=1, le=256)] | None = None
     stop_grace_s: Seconds = 30

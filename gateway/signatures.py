@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from crypto import origin as signed
-from crypto.origin import OriginError, OriginKey, wsse
+from crypto.origin import OriginError, OriginKey, cms, wsse
 from crypto.pki import PeerRefused
 from gateway.doors import Request, SignedBody
 from gateway.errors import Rejected
@@ -29,6 +29,21 @@ _RULES = {
     "untrusted": "the certificate must be current, for signatures, and from an issuer registered for the agency",
     "body_too_long": "this algorithm signs a body as a whole, and that must be short enough",
 }
+
+
+class DetachedSignatures:
+    """Implements `files.FileSignatures`: CMS. `agency_of` returns an agency as it is registered now."""
+
+    def __init__(self, agency_of: Callable[[str], Agency]) -> None:
+        self._agency_of = agency_of
+
+    def verify(self, sender: str, origin: Origin, digest: bytes, signature: bytes) -> Origin:
+        """See `files.FileSignatures.verify`."""
+        try:
+            proof = cms.verify(signature, digest, self._agency_of(sender).origin_keys)
+        except OriginError as error:
+            raise Rejected(f"origin.{error.reason}", _RULES[error.reason], "signature") from error
+        return replace(origin, signature=proof.scheme, key_id=proof.key_id)
 
 
 class OriginSignatures:

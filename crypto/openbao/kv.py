@@ -17,6 +17,8 @@ from crypto.openbao.connection import Answer, OpenBao, checked_name
 MOUNT = "isnad"
 LANES = "intake/lanes"
 PROMISES = "intake/promises"
+FILES = "intake/files"
+SSH_HOST = "intake/ssh-host"
 Holder = Literal["delivery", "nea"]
 
 
@@ -65,6 +67,31 @@ class LanePromises:
         return self._secret.key(lane)
 
 
+class KeptFiles:
+    """Keys of agencies' files while the gateway keeps them, and of the server that they are put down at."""
+
+    def __init__(self, bao: OpenBao) -> None:
+        self._bao = bao
+        self._secret = LaneSecret(bao, FILES, b"isnad-files/v1\0")
+
+    def key(self, agency: str) -> bytes:
+        """Return the key (32 bytes) under which an agency's files are sealed.
+
+        Raises:
+            KeysUnavailable: it cannot be had now.
+        """
+        return self._secret.key(agency)
+
+    def host_key(self) -> bytes:
+        """Return the SSH server's private key (OpenSSH's format, PEM).
+
+        Raises:
+            KeysUnavailable: it cannot be had now.
+        """
+        answer = self._bao.call("GET", data_path(SSH_HOST), answer=Answer[Answer[_SshKey]])
+        return answer.data.data.key.encode()
+
+
 class Recipients:
     """Implements `RecipientPublicKeys`. A key id names one key for ever, so what was read once is kept."""
 
@@ -107,6 +134,10 @@ def data_path(path: str) -> str:
 
 class _LaneSecret(msgspec.Struct):
     secret: str  # standard base64, 32 bytes
+
+
+class _SshKey(msgspec.Struct):
+    key: str  # OpenSSH, PEM
 
 
 class _Public(msgspec.Struct):

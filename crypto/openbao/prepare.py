@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from crypto.errors import KeysUnavailable
 from crypto.hpke import PrivateKey, Suite
 from crypto.openbao.connection import Answer, BadRequest, NotFound, Nothing, OpenBao, checked_name
-from crypto.openbao.kv import LANES, MOUNT, PROMISES, Holder, data_path
+from crypto.openbao.kv import FILES, LANES, MOUNT, PROMISES, SSH_HOST, Holder, data_path
 from crypto.openbao.session import Wrapped
 from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
 
@@ -98,8 +100,9 @@ def prepare(bao: OpenBao, plan: Plan) -> Prepared:
     for name, kind in log_key_names(plan.suite).items():
         _create_log_key(bao, name, kind)
     # 3. What lane keys derive from. Lost secrets cannot be made again: written only where there is nothing.
-    for path in (LANES, PROMISES):
+    for path in (LANES, PROMISES, FILES):
         _create_secret(bao, path, {"secret": base64.b64encode(os.urandom(SECRET_BYTES)).decode()})
+    _create_secret(bao, SSH_HOST, _ssh_key())
     # 4. Recipients' keys.
     for kid, holder in plan.recipients.items():
         _create_recipient(bao, checked_name(kid), holder, plan.suite)
@@ -208,6 +211,14 @@ def _create_secret(bao: OpenBao, path: str, secret: Mapping[str, str]) -> bool:
     # cas=0: if somebody was faster, the server refuses, in the same step, rather than replace theirs.
     bao.call("POST", data_path(path), {"options": {"cas": 0}, "data": secret}, answer=Nothing)
     return True
+
+
+def _ssh_key() -> dict[str, str]:
+    """Make the key pair of an SSH server; the public half stands beside it, for agencies to pin."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return {"key": private, "public": public}
 
 
 def _exists(bao: OpenBao, path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The words that both schemes share: the request, the keys, and the answer."""
+"""The words that all schemes share: the request, the keys, and the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RSA_MIN_BITS = 3072
 P256_SIGNATURE_BYTES = 64  # r ‖ s, 32 bytes each (RFC 7518 §3.4, RFC 9421 §3.3.4)
 
 OriginKey = Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-Scheme = Literal["http-signature", "jws"]
+Scheme = Literal["http-signature", "jws", "cms"]
 Reason = Literal[
     "malformed",  # not in the form that this subset allows
     "ambiguous",  # more than one signature, scheme or value for one field

@@ -32,12 +32,15 @@ WSSE, WSU = f"{_OASIS}wssecurity-secext-1.0.xsd", f"{_OASIS}wssecurity-utility-1
 X509_V3, BASE64 = f"{_OASIS}x509-token-profile-1.0#X509v3", f"{_OASIS}soap-message-security-1.0#Base64Binary"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED = f"{DS}enveloped-signature"
+"""Takes the signature out of what is hashed. It is in none of the elements here, so this changes nothing."""
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 DIGESTS = {
     "http://www.w3.org/2001/04/xmlenc#sha256": hashlib.sha256,
     "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
 }
+_TRANSFORMS = ([EXC_C14N], [ENVELOPED, EXC_C14N])
 MAX_AGE_S, SKEW_S = 300, 60
 TOKEN_MAX_CHARS = 16 * 1024
 PREFIXES_MAX = 32
@@ -95,10 +98,8 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     # 3. What is signed is the Body that is read and the Timestamp beside it; naming the token is allowed.
     info, value, key_info = _children(signature, "SignedInfo", "SignatureValue", "KeyInfo")
     method, references = _signed_info(info)
-    targets = {_id(body): body, _id(timestamp): timestamp, **({_id(token): token} if _has_id(token) else {})}
-    if len(set(references)) != len(references) or not set(references) <= targets.keys():
-        raise OriginError("not_covered")
-    if not {_id(body), _id(timestamp)} <= set(references):
+    targets = {_id(body): body, _id(timestamp): timestamp, _id(token): token}
+    if not {_id(body), _id(timestamp)} <= references.keys() <= targets.keys():
         raise OriginError("not_covered")
     # 4. The key is named by the token and by nothing else.
     if _reference_of(key_info) != _id(token):
@@ -167,15 +168,12 @@ def _children(parent: _Element, *names: str) -> list[_Element]:
     return found
 
 
-def _has_id(node: _Element) -> bool:
-    return node.get(f"{{{WSU}}}Id") is not None
-
-
 def _id(node: _Element) -> str:
-    name = node.get(f"{{{WSU}}}Id", "")
-    if not _ID.fullmatch(name):
+    """Return an element's ID: one `wsu:Id`, or the `Id` that node-soap writes."""
+    named = [name for name in (node.get(f"{{{WSU}}}Id"), node.get("Id")) if name is not None]
+    if len(named) != 1 or not _ID.fullmatch(named[0]):
         raise OriginError("not_covered")
-    return name
+    return named[0]
 
 
 _Reference = tuple[list[str], str, bytes]
@@ -198,14 +196,16 @@ def _signed_info(info: _Element) -> tuple[str, dict[str, _Reference]]:
         if node.tag != f"{{{DS}}}Reference" or not node.get("URI", "").startswith("#"):
             raise OriginError("malformed")
         transforms, method, digest = _children(node, "Transforms", "DigestMethod", "DigestValue")
-        (transform,) = _children(transforms, "Transform")
+        steps = _children(transforms, *["Transform"] * len(transforms))
         # Without this an XPath or XSLT transform would choose what is hashed.
-        if _algorithm(transform) != EXC_C14N or _algorithm(method) not in DIGESTS:
+        if [_algorithm(step) for step in steps] not in _TRANSFORMS or any(map(len, steps[:-1])):
+            raise OriginError("wrong_algorithm")
+        if _algorithm(method) not in DIGESTS:
             raise OriginError("wrong_algorithm")
         name = node.get("URI", "")[1:]
         if name in references:
             raise OriginError("ambiguous")
-        references[name] = (_prefixes(transform), _algorithm(method), _octets(digest.text))
+        references[name] = (_prefixes(steps[-1]), _algorithm(method), _octets(digest.text))
     return _algorithm(children[1]), references
 
 

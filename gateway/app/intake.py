@@ -23,6 +23,7 @@ from crypto.openbao.prepare import show
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.app.board import OK, Board, Look
+from gateway.app.files import file_intake
 from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, port_config
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
 from gateway.doors import Gateway
@@ -139,8 +140,12 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         operations = rest.operations(
             Config(host=settings.serve.metrics.host, port=settings.serve.metrics.port), board
         )
+        files = file_intake(settings, session, gateway, lambda: living.current)
         await listener.start()
         await operations.start()
+        if files is not None:
+            await files.start()
+            log.info("files.started", port=files.port)
 
         def housekeeping() -> None:
             """Renew what runs out, and trust the authorities that were added."""
@@ -165,6 +170,8 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         ]
         await stop.wait()
         # Take nothing more, finish what was begun, then let go in the reverse order of the above.
+        if files is not None:
+            await files.stop()
         await listener.stop()
         await operations.stop()
         await groups.drain()

@@ -29,6 +29,7 @@ from gateway.configuration import (
     read,
 )
 from gateway.records import GATEWAY
+from gateway.registry.by_sftp import SFTP, BySftp
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -130,7 +131,7 @@ class AgencyFile(Document):
     `role` is `authority` for the one that keeps the voter register: the electoral freeze holds what would
     change it. `profile` keeps agencies of a test gateway out of production and the other way round. `revoked`
     lists SHA-256 fingerprints (hex) of certificates that are shut out at once, before their authority's next
-    list says so.
+    list says so. `files` is there exactly when one of its adapters is `sftp`.
     """
 
     name: Annotated[Name, AfterValidator(_not_reserved)]
@@ -144,10 +145,17 @@ class AgencyFile(Document):
         tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1000)
     ] = ()
     origin_keys: Annotated[tuple[NamedKey, ...], Field(max_length=8)] = ()
+    files: BySftp | None = None
     delivery: Delivery
     recipient_keys: Annotated[tuple[KeyId, ...], Field(min_length=1, max_length=2)] = ("delivery-1",)
     quota: Quota
     contact: Contact
+
+    @model_validator(mode="after")
+    def _files_by_sftp(self) -> AgencyFile:
+        if (self.files is not None) != (SFTP in self.adapter):
+            raise ValueError(f"give files exactly when {SFTP} is among the adapters")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class AgreementFile(Document):
     origin_signature: Literal["required", "optional"]
     reviewed_by: Annotated[tuple[Line, ...], Field(min_length=1, max_length=8)]
     """Offices that approved it, never persons."""
+    originals_kept_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """How long a file that came under it is kept after it was answered, sealed; then it is removed for good."""
 
     @model_validator(mode="after")
     def _some_time(self) -> AgreementFile:

@@ -46,6 +46,18 @@ def rate(work: Callable[[], object], many: int, *, runs: int = 5, run_s: float =
     return median(_rate(work, many, run_s) for _ in range(runs))
 
 
+def rate_beside(
+    work: Callable[[], object], limit: Callable[[], object], many: int, *, runs: int = 9, run_s: float = 0.2
+) -> tuple[float, float]:
+    """Return the rates of `work` and of its limit, in turn, so that both meet the same machine.
+
+    Of several runs the fastest counts: whatever else runs can only make a core slower.
+    """
+    work(), limit()
+    rates = [(_rate(work, many, run_s), _rate(limit, many, run_s)) for _ in range(runs)]
+    return max(made for made, _ in rates), max(bound for _, bound in rates)
+
+
 def _rate(work: Callable[[], object], many: int, run_s: float) -> float:
     began, done = time.process_time(), 0
     while (spent := time.process_time() - began) < run_s:

@@ -21,7 +21,7 @@ def made(born: date, governorate: str = "41", serial: str = "0013") -> str:
 
 def examined(number: str, born=None, sex=None, on="2026-07-01", governorates=GOVERNORATES) -> list[str]:
     notes: list[str] = []
-    nid.examine(number, born=born, sex=sex, on=on, governorates=governorates, notes=notes)
+    nid.examine(number, born, sex, on, governorates, notes)
     return notes
 
 

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from soap_parts import Prosecution, prosecution_site
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from signed_parts import HeldKey
+from soap_parts import Prosecution, prosecution_site, register_keys
 from support.auditor import Auditor
 
 
 @pytest.fixture(scope="session")
 def prosecution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosecution]:
     with prosecution_site(tmp_path_factory.mktemp("soap")) as made:
+        keys = {
+            "ecdsa": HeldKey(ec.generate_private_key(ec.SECP256R1())),
+            "rsa": HeldKey(rsa.generate_private_key(65537, 3072)),
+        }
+        register_keys(made, keys)
         serve = made.serve()
-        with closing(Auditor(made)) as auditor, Prosecution(made, serve, auditor) as one:
+        with closing(Auditor(made)) as auditor, Prosecution(made, serve, auditor, keys) as one:
             yield one

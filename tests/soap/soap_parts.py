@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,15 @@ from typing import Self
 
 import httpx
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
+from signed_parts import HeldKey, Signer, certificate
 from support.auditor import Auditor
-from support.participants import participant
+from support.participants import PATIENCE_S, participant
 
 from adapters.soap.names import ANSWER, SOAP11, SOAP12
+from gateway.demo.pki import Issued
 from gateway.demo.site import Running, Site, site
 
 CONTRACT = "deprivation.v1"
@@ -34,6 +39,7 @@ class Prosecution:
     site: Site
     serve: Running
     auditor: Auditor
+    keys: Mapping[str, HeldKey]
     http: httpx.Client = field(init=False)
 
     def __enter__(self) -> Self:
@@ -49,6 +55,26 @@ class Prosecution:
         kind = "text/xml; charset=utf-8" if old else "application/soap+xml; charset=utf-8"
         fields = {"content-type": kind} | ({"soapaction": f'"{MESSAGES}:{operation}"'} if old else {})
         return self.http.post(PATH, content=envelope, headers=fields | headers)
+
+    def signer(self, kind: str = "ecdsa", **how: object) -> Signer:
+        """Return who signs for the agency, with a certificate made for it now."""
+        held = self.keys[kind]
+        return Signer(held, certificate(self.site.authority, held.key, **how))
+
+    def revoke(self, issued: x509.Certificate) -> None:
+        """Put a certificate on the list that the registry refers to."""
+        self.site.revoke(Issued(issued, "", ec.generate_private_key(ec.SECP256R1())))
+
+    def until_refused(self, envelope: Callable[[], bytes], code: str) -> None:
+        """Send one message after the other until the code is the answer."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            codes = Answer.of(self.post(envelope())).all("code")
+            if codes == [code]:
+                return
+            assert not codes
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
     def refused(self, since: int) -> list[str]:
         """Return the codes of the submissions that the lane says were refused, from an index on."""
@@ -68,6 +94,18 @@ def prosecution_site(folder: Path, **settings: object) -> Iterator[Site]:
             if not {agreement["sender"], agreement["recipient"]} <= PARTICIPANTS:
                 path.unlink()
         yield made
+
+
+def register_keys(made: Site, keys: Mapping[str, HeldKey]) -> None:
+    """Have the registry know the prosecution's signing keys, and demand signatures for restorations."""
+    path = made.config / "agencies" / "ppo.yaml"
+    agency = yaml.safe_load(path.read_text())
+    for name, held in keys.items():
+        (made.config / "pki" / f"ppo-{name}.pem").write_text(held.public_pem)
+    agency["origin_keys"] = [{"kid": f"ppo-{name}", "key": f"pki/ppo-{name}.pem"} for name in keys]
+    path.write_text(yaml.safe_dump(agency, allow_unicode=True))
+    path = made.config / "agreements" / "ppo-nea-restoration.v1.yaml"
+    path.write_text(path.read_text().replace("origin_signature: optional", "origin_signature: required"))
 
 
 def reference() -> str:

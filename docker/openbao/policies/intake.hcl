@@ -27,6 +27,14 @@ path "isnad/data/intake/promises" {
   capabilities = ["read"]
 }
 
+# Keep agencies' files sealed, and be known to their SFTP clients.
+path "isnad/data/intake/files" {
+  capabilities = ["read"]
+}
+path "isnad/data/intake/ssh-host" {
+  capabilities = ["read"]
+}
+
 # The gateway's own TLS certificate, for a key that stays in the process.
 path "pki/sign/isnad-intake" {
   capabilities = ["update"]

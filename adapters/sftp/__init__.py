@@ -1,0 +1,77 @@
+"""The SFTP adapter: agencies put files down, and find an outcome for every row beside them.
+
+`inbound` is what the intake process runs. `README.md` says how a file goes its way, module by module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, closing
+
+import structlog
+
+from adapters.sftp.config import Config
+from adapters.sftp.desk import Desk
+from adapters.sftp.journal import Journal
+from adapters.sftp.server import Server
+from adapters.sftp.tree import Tree
+from gateway.doors import Refusals
+from gateway.errors import IsnadError
+from gateway.files import Files
+
+__all__ = ["Config", "Inbound", "inbound"]
+
+JOURNAL = "journal.db"
+HOUSEKEEPING_S = 30.0
+
+log = structlog.get_logger()
+
+
+class Inbound:
+    """The server and the desk behind it, from `start` to `stop`."""
+
+    def __init__(self, config: Config, files: Files, refusals: Refusals) -> None:
+        tree = Tree(config.folder, files.keys)
+        self._open = ExitStack()
+        self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
+        self._server = Server(config, files.agencies, files.keys, self._desk.landing, refusals)
+        self._chore: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen, and take up what was interrupted.
+
+        Raises:
+            Unavailable: `unavailable.keys`.
+            OSError: the port cannot be listened on.
+        """
+        await self._server.start()
+        self._desk.start()
+        self._chore = asyncio.create_task(self._keep_house())
+
+    async def stop(self) -> None:
+        """Let nobody in any more and break off what runs; all of it goes on at the next start."""
+        await self._server.stop()
+        if self._chore is not None:
+            self._chore.cancel()
+        await self._desk.stop()
+        self._open.close()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            try:
+                self._server.look()
+                self._desk.landing.sweep()
+                await self._desk.remove_due()
+            except IsnadError as error:
+                log.warning("files.held_up", code=error.code)
+
+
+def inbound(config: Config, files: Files, refusals: Refusals) -> Inbound:
+    """Return what takes agencies' files; `config.folder` is where they are kept, sealed."""
+    return Inbound(config, files, refusals)

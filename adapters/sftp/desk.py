@@ -1,0 +1,208 @@
+"""Which file is taken when: in the order in which they became whole, small ones side by side, large ones alone.
+
+Files of one agency and contract are begun in their order, so that what is voided in one was asserted in an earlier
+one. Small files share groups, signatures and transactions; of large ones a few are taken at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from adapters.sftp.examining import Examination
+from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.landing import Landing, companions
+from adapters.sftp.names import ANSWERS
+from adapters.sftp.taking import Taking
+from adapters.sftp.tree import Tree
+from gateway import metrics
+from gateway.errors import IsnadError, Rejected, Tampered, Unavailable
+from gateway.files import Files, Folder
+from gateway.records import Event
+
+SMALL_BYTES = 1 << 20
+SMALL_AT_ONCE = 32
+LARGE_AT_ONCE = 2
+LOOK_S = 1.0
+RETRY_MOST_S = 60
+
+log = structlog.get_logger()
+Series = tuple[str, str]
+
+
+class Desk:
+    """Takes what has landed, from `start` to `stop`."""
+
+    def __init__(self, files: Files, tree: Tree, journal: Journal) -> None:
+        self._files = files
+        self._tree = tree
+        self._journal = journal
+        self.landing = Landing(tree, journal, self.wake)
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._running: dict[str, tuple[Entry, asyncio.Task[None]]] = {}
+        self._turns: dict[Series, asyncio.Lock] = {}
+        self._not_before: dict[str, float] = {}
+        self._main: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Look again: a file has become whole."""
+        self._wake.set()
+
+    def start(self) -> None:
+        """Begin; what was interrupted is taken up first."""
+        self._main = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Begin nothing more and break off what runs: it goes on at the next start."""
+        self._stopping = True
+        self._wake.set()
+        if self._main is not None:
+            await self._main
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def remove_due(self) -> None:
+        """Remove originals and answers that have been kept as long as agreed, and have the log say so.
+
+        Raises:
+            Unavailable: the log cannot say it now, so nothing was removed.
+        """
+        for entry in self._journal.due(_now_ms()):
+            folder = self._folder(entry)
+            # The log first: what it says will be removed is removed at the next turn, should this one be cut off.
+            fields = (("submission", entry.id), ("contract", entry.contract), ("sha256", entry.sha256))
+            await self._files.note([Event(entry.agency, "file.removed", fields)])
+            beside = companions(folder, entry.name) if folder else []
+            for name in (entry.name, *(entry.name + suffix for suffix in ANSWERS), *beside):
+                self._tree.remove(entry.agency, entry.contract, name)
+                lesser = self._journal.at(entry.agency, entry.contract, name)
+                if lesser is not None and lesser.state is State.LANDING:
+                    self._journal.forget(lesser)
+            self._journal.removed(entry, _now_ms())
+            log.info("file.removed", submission=entry.id, sender=entry.agency, contract=entry.contract)
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                self._look()
+            except IsnadError as error:
+                log.warning("files.held_up", code=error.code)
+            except Exception:  # the outermost loop: the next turn may do better
+                log.exception("files.held_up")
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+            except TimeoutError:
+                continue
+
+    def _look(self) -> None:
+        """Begin what may be begun now."""
+        for agency in self._files.agencies().values():
+            for contract, folder in agency.folders.items():
+                if folder.rules.complete == "stable":
+                    self.landing.settle(agency, contract)
+        waiting = self._journal.waiting()
+        self._report(waiting)
+        held: set[Series] = set()
+        for entry in waiting:
+            series = entry.agency, entry.contract
+            if entry.id in self._running:
+                if entry.size > SMALL_BYTES:
+                    held.add(series)
+            elif series in held or not self._may_begin(entry, series):
+                held.add(series)
+            else:
+                task = asyncio.create_task(self._take(entry))
+                self._running[entry.id] = entry, task
+                task.add_done_callback(partial(self._done, entry.id))
+                if entry.size > SMALL_BYTES:
+                    held.add(series)
+
+    def _may_begin(self, entry: Entry, series: Series) -> bool:
+        large = entry.size > SMALL_BYTES
+        running = [each for each, _ in self._running.values()]
+        alike = sum((each.size > SMALL_BYTES) == large for each in running)
+        if (
+            alike >= (LARGE_AT_ONCE if large else SMALL_AT_ONCE)
+            or self._not_before.get(entry.id, 0) > time.monotonic()
+        ):
+            return False
+        return not large or all((each.agency, each.contract) != series for each in running)
+
+    def _done(self, name: str, _: asyncio.Task[None]) -> None:
+        del self._running[name]
+        self._wake.set()
+
+    async def _take(self, entry: Entry) -> None:
+        """Take a file as far as it can be taken now; the outermost frame of its task."""
+        folder = self._folder(entry)
+        if folder is None:  # the agreement has ended since: what landed under it waits for it to be renewed
+            self._later(entry, Unavailable("unavailable.agreement", retry_after_s=RETRY_MOST_S))
+            return
+        taking = Taking(self._files, self._tree, self._journal, folder)
+        try:
+            try:
+                resumed = entry.state is State.TAKEN
+                if not resumed:
+                    async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
+                        entry = await Examination(self._files, self._tree, self._journal, folder).of(entry)
+                        entry = replace(entry, state=State.TAKEN)
+                        self._journal.put(entry)
+                    await self._gap(entry)
+                await taking.take(entry, resumed=resumed)
+            except (Rejected, Tampered) as error:
+                current = self._journal.at(entry.agency, entry.contract, entry.name) or entry
+                await taking.refuse(current, error)
+        except Unavailable as error:
+            self._later(entry, error)
+        except OSError as error:
+            log.warning("file.held_up", submission=entry.id, sender=entry.agency, error=type(error).__name__)
+            self._later(entry, Unavailable("unavailable.disk", retry_after_s=5))
+        except Exception:  # the outermost loop: the file is tried again
+            log.exception("file.held_up", submission=entry.id, sender=entry.agency)
+            self._later(entry, Unavailable("unavailable.internal", retry_after_s=RETRY_MOST_S))
+
+    async def _gap(self, entry: Entry) -> None:
+        """Report that files are missing before this one."""
+        if not entry.missing:
+            return
+        log.warning(
+            "file.missing",
+            submission=entry.id,
+            sender=entry.agency,
+            contract=entry.contract,
+            count=entry.missing,
+        )
+        fields = (
+            ("submission", entry.id), ("contract", entry.contract), ("sequence", entry.sequence),
+            ("missing", entry.missing),
+        )  # fmt: skip
+        await self._files.note([Event(entry.agency, "file.missing", fields)])
+
+    def _later(self, entry: Entry, error: Unavailable) -> None:
+        wait_s = min(max(1, error.retry_after_s), RETRY_MOST_S)
+        self._not_before[entry.id] = time.monotonic() + wait_s
+        log.warning(
+            "file.held_up", submission=entry.id, sender=entry.agency, code=error.code, retry_after_s=wait_s
+        )
+
+    def _folder(self, entry: Entry) -> Folder | None:
+        agency = self._files.agencies().get(entry.agency)
+        return None if agency is None else agency.folders.get(entry.contract)
+
+    def _report(self, waiting: Sequence[Entry]) -> None:
+        metrics.FILES_WAITING.set(len(waiting))
+        oldest = min((entry.whole_ms for entry in waiting), default=0)
+        metrics.FILES_OLDEST_SECONDS.set(max(0.0, time.time() - oldest / 1000) if oldest else 0.0)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

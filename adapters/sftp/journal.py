@@ -1,0 +1,198 @@
+"""What the adapter durably knows of files: where each one is on its way, and up to which row it was answered.
+
+A file is `landing` while it is sent, `whole` once it says so, then `taken` row by row, and at the end `answered` or
+`refused`. Its progress names the octets of the answers that belong to it: what a crash left behind that is cut off.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+
+from gateway.errors import Unavailable
+
+
+class State(StrEnum):
+    """Where a file is on its way."""
+
+    LANDING = "landing"
+    WHOLE = "whole"
+    TAKEN = "taken"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file. Times are Unix ms, and 0 until they come; sizes are in octets of plaintext.
+
+    `certificate`, `signature` and `key_id` are its origin's. `sha256` (hex) is empty until the file is whole, and
+    `expected` -1 while it is not known how many records it holds. `sequence` is its manifest's, or 0.
+    """
+
+    id: str
+    agency: str
+    contract: str
+    name: str
+    state: State
+    landed_ms: int
+    size: int
+    certificate: str
+    signature: str = ""
+    key_id: str = ""
+    sha256: str = ""
+    media_type: str = ""
+    expected: int = -1
+    batch: str = ""
+    sequence: int = 0
+    missing: int = 0
+    whole_ms: int = 0
+    ended_ms: int = 0
+    remove_ms: int = 0
+    code: str = ""
+    rule: str = ""
+    position: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    refused: int = 0
+    first_index: int = -1
+    last_index: int = -1
+    results_bytes: int = 0
+    receipts_bytes: int = 0
+
+
+_COLUMNS = tuple(column.name for column in fields(Entry))
+_PROGRESS = (
+    "position", "accepted", "duplicate", "quarantined", "refused", "first_index", "last_index",
+    "results_bytes", "receipts_bytes",
+)  # fmt: skip
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS file (
+    id TEXT PRIMARY KEY, agency TEXT NOT NULL, contract TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+    landed_ms INTEGER NOT NULL, size INTEGER NOT NULL, certificate TEXT NOT NULL, signature TEXT NOT NULL,
+    key_id TEXT NOT NULL, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, expected INTEGER NOT NULL,
+    batch TEXT NOT NULL, sequence INTEGER NOT NULL, missing INTEGER NOT NULL, whole_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL, remove_ms INTEGER NOT NULL, code TEXT NOT NULL, rule TEXT NOT NULL,
+    position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
+    last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
+    removed_ms INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS file_place ON file (agency, contract, name) WHERE removed_ms = 0;
+CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
+CREATE INDEX IF NOT EXISTS file_waiting ON file (state, whole_ms) WHERE removed_ms = 0;
+"""
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM file"  # noqa: S608  the names of the class's own fields
+
+
+class Journal:
+    """The one who writes it. Every change is durable on return.
+
+    Raises:
+        Unavailable: `unavailable.store`; any method may.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close it."""
+        self._db.close()
+
+    def at(self, agency: str, contract: str, name: str) -> Entry | None:
+        """Return the file that stands at a place."""
+        found = self._read(
+            "WHERE (agency, contract, name) = (?, ?, ?) AND removed_ms = 0", agency, contract, name
+        )
+        return found[0] if found else None
+
+    def landing(self) -> Sequence[Entry]:
+        """Return what is being sent, or was."""
+        return self._read("WHERE state = 'landing' AND removed_ms = 0 ORDER BY landed_ms")
+
+    def waiting(self) -> Sequence[Entry]:
+        """Return what is whole and not yet answered, in the order in which it became so."""
+        return self._read("WHERE state IN ('whole', 'taken') AND removed_ms = 0 ORDER BY whole_ms, id")
+
+    def due(self, now_ms: int) -> Sequence[Entry]:
+        """Return what has been kept as long as it is to be."""
+        return self._read(
+            "WHERE state IN ('answered', 'refused') AND remove_ms <= ? AND removed_ms = 0", now_ms
+        )
+
+    def same_content(self, entry: Entry) -> Entry | None:
+        """Return another file of the agency and contract that has this content and was taken, also long ago."""
+        found = self._read(
+            "WHERE (agency, contract, sha256) = (?, ?, ?) AND id != ? AND state IN ('taken', 'answered') LIMIT 1",
+            entry.agency, entry.contract, entry.sha256, entry.id,
+        )  # fmt: skip
+        return found[0] if found else None
+
+    def highest_sequence(self, entry: Entry) -> int:
+        """Return the highest sequence number taken so far in this file's series, or 0."""
+        query = (
+            "SELECT max(sequence) FROM file WHERE (agency, contract, batch) = (?, ?, ?) AND id != ? "
+            "AND state IN ('taken', 'answered')"
+        )
+        (highest,) = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id)).fetchone()
+        return highest or 0
+
+    def put(self, entry: Entry) -> None:
+        """Write all of a file's entry."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        names = ", ".join(_COLUMNS)
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
+        query = f"INSERT INTO file ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}"  # noqa: S608
+        self._write(query, [getattr(entry, name) for name in _COLUMNS])
+
+    def progress(self, entry: Entry) -> None:
+        """Write how far a file was answered."""
+        query = f"UPDATE file SET {', '.join(f'{name} = ?' for name in _PROGRESS)} WHERE id = ?"  # noqa: S608
+        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id])
+
+    def removed(self, entry: Entry, now_ms: int) -> None:
+        """Remember that a file's octets are gone; what it was stays known, so that a repeat is recognised."""
+        self._write("UPDATE file SET removed_ms = ? WHERE id = ?", [now_ms, entry.id])
+
+    def forget(self, entry: Entry) -> None:
+        """Forget a file that was never whole."""
+        self._write("DELETE FROM file WHERE id = ?", [entry.id])
+
+    def _read(self, clause: str, *values: object) -> list[Entry]:
+        try:
+            return [_entry(row) for row in self._db.execute(f"{_SELECT} {clause}", values)]
+        except sqlite3.Error as error:
+            raise Unavailable("unavailable.store", "the journal of files must be readable") from error
+
+    def _write(self, query: str, values: Sequence[object]) -> None:
+        try:
+            self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise Unavailable("unavailable.store", "the journal of files must be writable") from error
+
+
+def listing(path: Path) -> list[Entry]:
+    """Return every file that a journal knows and has not removed, newest first; for who only looks.
+
+    Raises:
+        Unavailable: `unavailable.store`; there is no journal.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            return [
+                _entry(row) for row in db.execute(f"{_SELECT} WHERE removed_ms = 0 ORDER BY landed_ms DESC")
+            ]
+    except sqlite3.Error as error:
+        raise Unavailable("unavailable.store", "the journal of files must be readable") from error
+
+
+def _entry(row: tuple[object, ...]) -> Entry:
+    return Entry(**{**dict(zip(_COLUMNS, row, strict=True)), "state": State(str(row[4]))})  # type: ignore[arg-type]

@@ -1,0 +1,261 @@
+"""What agencies put down: what they may, and when a file is whole. Knows nothing of the protocol they use.
+
+A file says itself that it is whole, in the way its binding tells: it gets its final name (`rename`), its manifest is
+there (`manifest`), or nothing was added to it for a while (`stable`). Where the agreement demands a signature, the
+signature must be there too. From then on the file is the gateway's: it can be read and no longer changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.names import SIGNATURE, Spot, is_answer
+from adapters.sftp.sealed import SealedFile
+from adapters.sftp.tree import Tree
+from gateway.errors import Rejected, Unavailable
+from gateway.files import FileAgency, Folder
+from gateway.prepare import uuid7
+from gateway.records import Origin
+
+STABLE_S = 30
+"""How long nothing may be added to a file before it counts as whole, where nothing else says so."""
+ABANDONED_S = 7 * 24 * 3600
+"""After how long a file that never became whole is removed."""
+ROOM_STEP_BYTES = 4 << 20
+"""How much of a file may arrive between two looks at the room that is left."""
+
+Place = tuple[str, str, str]
+log = structlog.get_logger()
+
+
+class Upload:
+    """A file that is being written; `at_end` means that whatever comes is added to its end.
+
+    What arrives is sealed before it touches the disk.
+    """
+
+    def __init__(
+        self, landing: Landing, agency: FileAgency, place: Place, origin: Origin, file: SealedFile
+    ) -> None:
+        self._landing = landing
+        self._agency = agency
+        self._unlooked = 0
+        self.at_end = False
+        self.place = place
+        self.origin = origin
+        self.file = file
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put octets at a place within the file or at its end.
+
+        Raises:
+            Unavailable: `quota.file_bytes`, or `unavailable.disk`.
+            ValueError: behind the end.
+        """
+        before = self.file.size
+        self.file.write(offset, data)
+        grown = self.file.size - before
+        self._unlooked += grown
+        self._landing.tree.count(self._agency.name, octets=grown)
+        if self._unlooked >= ROOM_STEP_BYTES:
+            self._unlooked = 0
+            self._landing.room(self._agency)
+
+    def empty(self) -> None:
+        """Begin again from nothing."""
+        self._landing.tree.count(self._agency.name, octets=-self.file.size)
+        self.file.cut(0)
+
+
+class Landing:
+    """The files of all agencies until they are whole. `on_whole` is called when some became so."""
+
+    def __init__(self, tree: Tree, journal: Journal, on_whole: Callable[[], None]) -> None:
+        self.tree = tree
+        self._journal = journal
+        self._on_whole = on_whole
+        self._open: Counter[Place] = Counter()
+
+    def begin(self, agency: FileAgency, spot: Spot, origin: Origin, *, create: bool) -> Upload:
+        """Open a file to be written.
+
+        Raises:
+            Rejected: `file.folder`, `file.name`, `file.kept`, `file.rename`.
+            Unavailable: `quota.files`, `quota.file_bytes`, `unavailable.disk`, `unavailable.keys`.
+            FileNotFoundError: it is not there and `create` was not asked for.
+        """
+        folder = self.folder(agency, spot)
+        place = agency.name, spot.contract, spot.name
+        self._mine(place)
+        if folder.rules.complete == "rename" and folder.rules.takes(spot.name):
+            raise Rejected("file.rename", "write under a temporary name, then rename to the final one")
+        if self._open[place]:
+            raise Rejected("file.kept", "a file is written by one connection at a time")
+        self.room(agency)
+        upload = Upload(self, agency, place, origin, self.tree.opened(*place, create=create))
+        self._open[place] += 1
+        return upload
+
+    def end(self, agency: FileAgency, upload: Upload) -> None:
+        """Close a file that its sender has closed; what it holds is durable on return."""
+        self._open[upload.place] -= 1
+        upload.file.sync()
+        upload.file.close()
+        known = self._journal.at(*upload.place)
+        self._journal.put(
+            Entry(
+                id=known.id if known else str(uuid7()),
+                agency=upload.place[0],
+                contract=upload.place[1],
+                name=upload.place[2],
+                state=State.LANDING,
+                landed_ms=_now_ms(),
+                size=upload.file.size,
+                certificate=upload.origin.certificate,
+            )
+        )
+        self.settle(agency, upload.place[1])
+
+    def abandon(self, upload: Upload) -> None:
+        """Close a file whose sender is gone. What arrived is kept, to be resumed, and does not count as closed."""
+        self._open[upload.place] -= 1
+        upload.file.close()
+
+    def rename(self, agency: FileAgency, spot: Spot, to: Spot) -> None:
+        """Give a file another name, which may be what makes it whole.
+
+        Raises:
+            Rejected: `file.folder`, `file.name`, `file.kept`.
+            FileNotFoundError: it is not there, or was never closed.
+        """
+        self.folder(agency, to)
+        place, target = (agency.name, spot.contract, spot.name), (agency.name, to.contract, to.name)
+        entry = self._mine(place)
+        if spot.contract != to.contract:
+            raise Rejected("file.name", "a file stays in its folder")
+        if self._open[place] or self.tree.lying(*target):
+            raise Rejected("file.kept", "a file is closed before it is renamed, to a name that is free")
+        if entry is None:
+            raise FileNotFoundError
+        # The name first: a crash between the two leaves a name without an entry, and the client renames again.
+        self.tree.move(*place, to=to.name)
+        self._journal.put(replace(entry, name=to.name))
+        self.settle(agency, to.contract)
+
+    def remove(self, agency: FileAgency, spot: Spot) -> None:
+        """Remove a file that is not yet whole.
+
+        Raises:
+            Rejected: `file.kept`.
+            FileNotFoundError: it is not there.
+        """
+        place = agency.name, spot.contract, spot.name
+        entry = self._mine(place)
+        if self._open[place]:
+            raise Rejected("file.kept", "a file is written by one connection at a time")
+        if self.tree.lying(*place) is None:
+            raise FileNotFoundError
+        self.tree.remove(*place)
+        if entry is not None:
+            self._journal.forget(entry)
+
+    def settle(self, agency: FileAgency, contract: str) -> None:
+        """Look which files of a folder have become whole."""
+        folder = agency.folders.get(contract)
+        if folder is None:
+            return
+        found = {
+            entry.name: entry
+            for entry in self._journal.landing()
+            if (entry.agency, entry.contract) == (agency.name, contract)
+        }
+        now_ms = _now_ms()
+        whole = [entry for entry in found.values() if self._whole(folder, entry, found, now_ms)]
+        for entry in whole:
+            self._journal.put(replace(entry, state=State.WHOLE, whole_ms=now_ms))
+            log.info(
+                "file.landed", submission=entry.id, sender=agency.name, contract=contract, bytes=entry.size
+            )
+        if whole:
+            self._on_whole()
+
+    def sweep(self) -> None:
+        """Remove what was begun long ago and never became whole."""
+        for entry in self._journal.landing():
+            place = entry.agency, entry.contract, entry.name
+            if not self._open[place] and _now_ms() - entry.landed_ms > ABANDONED_S * 1000:
+                self.tree.remove(*place)
+                self._journal.forget(entry)
+                log.warning(
+                    "file.abandoned", submission=entry.id, sender=entry.agency, contract=entry.contract
+                )
+
+    def folder(self, agency: FileAgency, spot: Spot) -> Folder:
+        """Return what an agency may put down at a place.
+
+        Raises:
+            Rejected: `file.folder`, or `file.name` when only the gateway gives such a name.
+        """
+        folder = agency.folders.get(spot.contract)
+        if folder is None:
+            raise Rejected(
+                "file.folder", "an agreement in force must cover the contract that the folder names"
+            )
+        if not spot.is_file or is_answer(spot.name):
+            raise Rejected("file.name", "answers have names that only the gateway gives")
+        return folder
+
+    def room(self, agency: FileAgency) -> None:
+        """See that there is room for more of an agency's files.
+
+        Raises:
+            Unavailable: `quota.files`, `quota.file_bytes`, `unavailable.disk`.
+        """
+        octets, files = self.tree.used(agency.name)
+        if files >= agency.max_files:
+            raise Unavailable("quota.files", f"at most {agency.max_files} files at a time")
+        if octets >= agency.max_bytes:
+            raise Unavailable("quota.file_bytes", f"at most {agency.max_bytes} bytes at a time")
+        if self.tree.full():
+            raise Unavailable("unavailable.disk", "the gateway's disk must have room")
+
+    def _mine(self, place: Place) -> Entry | None:
+        """Return what is known of a file that its sender may still change."""
+        entry = self._journal.at(*place)
+        if (entry is not None and entry.state is not State.LANDING) or is_answer(place[2]):
+            raise Rejected("file.kept", "what is whole is kept as it is")
+        return entry
+
+    def _whole(self, folder: Folder, entry: Entry, found: dict[str, Entry], now_ms: int) -> bool:
+        rules = folder.rules
+        if not rules.takes(entry.name) or not self._closed(entry):
+            return False
+        if rules.complete == "stable" and now_ms - entry.landed_ms < STABLE_S * 1000:
+            return False
+        beside = companions(folder, entry.name)
+        needed = beside if folder.signed else [name for name in beside if not name.endswith(SIGNATURE)]
+        return all(name in found and self._closed(found[name]) for name in needed)
+
+    def _closed(self, entry: Entry) -> bool:
+        place = entry.agency, entry.contract, entry.name
+        lying = self.tree.lying(*place)
+        # A sender that was cut off while it resumed left more than it had closed.
+        return not self._open[place] and lying is not None and lying.size == entry.size
+
+
+def companions(folder: Folder, name: str) -> list[str]:
+    """Return the names of what belongs to a data file: its manifest, and the signature over the one or the other."""
+    manifest = folder.rules.manifest
+    if manifest is None:
+        return [name + SIGNATURE]
+    return [manifest.name_for(name), manifest.name_for(name) + SIGNATURE]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

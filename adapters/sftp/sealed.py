@@ -1,0 +1,170 @@
+"""A file that is never in clear on a disk: blocks of AES-256-GCM, written and read at any place.
+
+    header   8 bytes `isnadf1` and a line feed, 16 bytes salt
+    block n  12 bytes nonce, up to 64 KiB of ciphertext, 16 bytes tag; additional data: n (u64be)
+
+The file's key is HKDF-SHA-256 (RFC 5869) of its owner's key and the salt, so without the header the rest is noise:
+`erase` overwrites the header before it unlinks. A block is always written whole under a new random nonce (NIST
+SP 800-38D §8.2.2). Only the last block is shorter than 64 KiB.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.errors import Tampered
+
+BLOCK_BYTES = 64 << 10
+_MAGIC = b"isnadf1\n"
+_SALT_BYTES = 16
+_HEADER_BYTES = len(_MAGIC) + _SALT_BYTES
+_NONCE_BYTES, _TAG_BYTES = 12, 16
+_STORED_BYTES = _NONCE_BYTES + BLOCK_BYTES + _TAG_BYTES
+_INFO = b"isnad-file/v1\0"
+
+
+class SealedFile:
+    """One open file. `key` is its owner's, 32 bytes; `size` what it holds, in octets of plaintext.
+
+    The block last touched is kept in memory; what was written is on the disk after `flush`, and durable after `sync`.
+
+    Raises:
+        FileNotFoundError: it is not there and `create` was not asked for.
+        Tampered: `tampered.file`; it is not one of ours. Any method that reads may raise this.
+        OSError: the disk cannot.
+    """
+
+    def __init__(self, path: Path, key: bytes, *, create: bool = False) -> None:
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+        self._descriptor = os.open(path, flags, 0o600)
+        try:
+            salt = self._begun()
+            self.size = plain_size(os.fstat(self._descriptor).st_size)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._cipher = AESGCM(HKDF(SHA256(), 32, salt, _INFO).derive(key))
+        self._number = -1
+        self._block = bytearray()
+        self._changed = False
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put octets at a place that lies within the file or at its end.
+
+        Raises:
+            ValueError: it lies behind the end; a file has no holes.
+        """
+        if offset > self.size:
+            raise ValueError("a file has no holes")
+        done = 0
+        while done < len(data):
+            number, begin = divmod(offset + done, BLOCK_BYTES)
+            self._turn_to(number)
+            part = data[done : done + BLOCK_BYTES - begin]
+            self._block[begin : begin + len(part)] = part
+            self._changed = True
+            done += len(part)
+        self.size = max(self.size, offset + len(data))
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` octets from a place; fewer at the end, none behind it."""
+        parts = []
+        end = min(offset + length, self.size)
+        while offset < end:
+            number, begin = divmod(offset, BLOCK_BYTES)
+            self._turn_to(number)
+            part = bytes(self._block[begin : begin + end - offset])
+            if not part:
+                raise Tampered("tampered.file", "a file must be as long as it says")
+            parts.append(part)
+            offset += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def cut(self, size: int) -> None:
+        """Shorten the file to `size` octets."""
+        if size >= self.size:
+            return
+        number, kept = divmod(size, BLOCK_BYTES)
+        rest = self.read(number * BLOCK_BYTES, kept)
+        os.ftruncate(self._descriptor, _HEADER_BYTES + number * _STORED_BYTES)
+        self._number, self._block, self._changed = number, bytearray(rest), bool(rest)
+        self.size = size
+
+    def flush(self) -> None:
+        """Write what is only in memory."""
+        if not self._changed:
+            return
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, bytes(self._block), self._number.to_bytes(8, "big"))
+        at = _HEADER_BYTES + self._number * _STORED_BYTES
+        view = memoryview(sealed)
+        while view:  # a disk that fills up takes a part first
+            written = os.pwrite(self._descriptor, view, at)
+            view, at = view[written:], at + written
+        self._changed = False
+
+    def sync(self) -> None:
+        """Write what is only in memory, and have it outlast a power cut."""
+        self.flush()
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Write what is only in memory and close."""
+        try:
+            self.flush()
+        finally:
+            os.close(self._descriptor)
+
+    def _begun(self) -> bytes:
+        """Return the salt, and write a header into a file that is new or was never begun."""
+        header = os.pread(self._descriptor, _HEADER_BYTES, 0)
+        if len(header) < _HEADER_BYTES:
+            header = _MAGIC + os.urandom(_SALT_BYTES)
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, header, 0)
+        if not header.startswith(_MAGIC):
+            raise Tampered("tampered.file", "a kept file must be in the gateway's form")
+        return header[len(_MAGIC) :]
+
+    def _turn_to(self, number: int) -> None:
+        if number == self._number:
+            return
+        self.flush()
+        self._number, self._block = number, bytearray(self._stored(number))
+
+    def _stored(self, number: int) -> bytes:
+        stored = os.pread(self._descriptor, _STORED_BYTES, _HEADER_BYTES + number * _STORED_BYTES)
+        if len(stored) <= _NONCE_BYTES + _TAG_BYTES:
+            return b""
+        try:
+            return self._cipher.decrypt(
+                stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], number.to_bytes(8, "big")
+            )
+        except InvalidTag as error:
+            raise Tampered("tampered.file", "a kept file must be as it was written") from error
+
+
+def plain_size(stored_bytes: int) -> int:
+    """Return how much plaintext a file of so many octets on disk holds; a block that was torn counts as none."""
+    blocks, rest = divmod(max(0, stored_bytes - _HEADER_BYTES), _STORED_BYTES)
+    return blocks * BLOCK_BYTES + max(0, rest - _NONCE_BYTES - _TAG_BYTES)
+
+
+def erase(path: Path) -> None:
+    """Make a file unreadable by whatever is left of it, then remove it; nothing happens when it is not there."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        os.pwrite(descriptor, bytes(_HEADER_BYTES), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    path.unlink(missing_ok=True)

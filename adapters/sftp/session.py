@@ -1,0 +1,330 @@
+"""One SFTP session (draft-ietf-secsh-filexfer-02, version 3): an agency's tree, and nothing else of the machine.
+
+Every operation of the protocol is here, those that are refused too: what asyncssh would do by itself is done to the
+machine's own file system.
+"""
+
+# ruff: noqa: ARG002  the protocol hands over more than a refusal needs
+from __future__ import annotations
+
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import structlog
+from asyncssh import (
+    FILEXFER_TYPE_DIRECTORY,
+    FILEXFER_TYPE_REGULAR,
+    FX_NO_SUCH_FILE,
+    FXF_APPEND,
+    FXF_CREAT,
+    FXF_EXCL,
+    FXF_TRUNC,
+    FXF_WRITE,
+    SFTPAttrs,
+    SFTPError,
+    SFTPFailure,
+    SFTPName,
+    SFTPNoSuchFile,
+    SFTPOpUnsupported,
+    SFTPPermissionDenied,
+    SFTPServer,
+    SFTPVFSAttrs,
+    SSHServerChannel,
+)
+
+from adapters.sftp.landing import Landing, Upload
+from adapters.sftp.names import IN, Spot, is_answer, spot
+from adapters.sftp.sealed import SealedFile
+from adapters.sftp.tree import Lying
+from gateway.errors import IsnadError
+from gateway.files import FileAgency
+from gateway.records import Origin
+
+OPEN_MAX = 32
+"""Files that one session has open at a time."""
+READ_MAX_BYTES = 1 << 20
+_FOLDER = stat.S_IFDIR | 0o750
+_KEPT = stat.S_IFREG | 0o440
+_OWN = stat.S_IFREG | 0o640
+
+_Handle = Upload | SealedFile
+
+log = structlog.get_logger()
+
+
+class Session(SFTPServer):
+    """Answers one channel. `current` returns whose tree it is, or None once its client is let in no more."""
+
+    def __init__(
+        self,
+        channel: SSHServerChannel[bytes],
+        landing: Landing,
+        current: Callable[[], FileAgency | None],
+        origin: Origin,
+    ) -> None:
+        super().__init__(channel)
+        self._landing = landing
+        self._tree = landing.tree
+        self._current = current
+        self._origin = origin
+        self._open: set[_Handle] = set()
+
+    # Files
+
+    def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> _Handle:
+        """Open a file to be read, or one that is not yet whole to be written."""
+        del attrs
+        there = self._spot(path)
+        if len(self._open) >= OPEN_MAX:
+            raise SFTPFailure("too many open files")
+        with self._told():
+            if not pflags & FXF_WRITE:
+                handle: _Handle = self._tree.opened(self._agency.name, there.contract, there.name)
+            else:
+                if pflags & FXF_EXCL and self._lying(there) is not None:
+                    raise SFTPFailure("the file is there already")
+                handle = self._landing.begin(
+                    self._agency, there, self._origin, create=bool(pflags & FXF_CREAT)
+                )
+                handle.at_end = bool(pflags & FXF_APPEND)
+                if pflags & FXF_TRUNC:
+                    handle.empty()
+        self._open.add(handle)
+        return handle
+
+    def close(self, file_obj: object) -> None:
+        """Close a file; one that was written is durable on return."""
+        handle, agency = _handle(file_obj), self._agency
+        self._open.discard(handle)
+        with self._told():
+            if isinstance(handle, Upload):
+                self._landing.end(agency, handle)
+            else:
+                handle.close()
+
+    def exit(self) -> None:
+        """Close what a client that is gone has left open."""
+        while self._open:
+            handle = self._open.pop()
+            if isinstance(handle, Upload):
+                self._landing.abandon(handle)
+            else:
+                handle.close()
+
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        """Return octets from a place; none at the end."""
+        handle = _handle(file_obj)
+        with self._told():
+            return (handle.file if isinstance(handle, Upload) else handle).read(
+                offset, min(size, READ_MAX_BYTES)
+            )
+
+    def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        """Put octets at a place, or at the end of a file that was opened to be added to."""
+        handle = _handle(file_obj)
+        if not isinstance(handle, Upload):
+            raise SFTPPermissionDenied("the file was opened to be read")
+        with self._told():
+            handle.write(handle.file.size if handle.at_end else offset, data)
+        return len(data)
+
+    def fsync(self, file_obj: object) -> None:
+        """Have what was written outlast a power cut."""
+        handle = _handle(file_obj)
+        if isinstance(handle, Upload):
+            handle.file.sync()
+
+    # What there is
+
+    def realpath(self, path: bytes) -> bytes:
+        """Return the one name of a place."""
+        there = self._spot(path)
+        steps = [] if there.top else [IN, there.contract, there.name]
+        return ("/" + "/".join(step for step in steps if step)).encode()
+
+    def stat(self, path: bytes) -> SFTPAttrs:
+        """Describe a place."""
+        there = self._spot(path)
+        if not there.is_file:
+            if there.contract and there.contract not in self._agency.folders:
+                raise SFTPNoSuchFile("no such folder")
+            return _folder()
+        lying = self._lying(there)
+        if lying is None:
+            raise SFTPNoSuchFile("no such file")
+        return _described(lying)
+
+    lstat = stat
+
+    def fstat(self, file_obj: object) -> SFTPAttrs:
+        """Describe an open file."""
+        handle = _handle(file_obj)
+        size = handle.file.size if isinstance(handle, Upload) else handle.size
+        return SFTPAttrs(type=FILEXFER_TYPE_REGULAR, size=size, permissions=_OWN)
+
+    async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
+        """Yield what is in a folder."""
+        there = self._spot(path)
+        if there.is_file or (there.contract and there.contract not in self._agency.folders):
+            raise SFTPNoSuchFile("no such folder")
+        for name in (".", ".."):
+            yield SFTPName(name.encode(), attrs=_folder())
+        if there.top:
+            yield SFTPName(IN.encode(), attrs=_folder())
+        elif not there.contract:
+            for contract in sorted(self._agency.folders):
+                yield SFTPName(contract.encode(), attrs=_folder())
+        else:
+            for lying in self._tree.listing(self._agency.name, there.contract):
+                yield SFTPName(lying.name.encode(), attrs=_described(lying))
+
+    def format_longname(self, name: SFTPName) -> None:
+        """Write the line that `ls -l` shows; the names of users and groups are nobody's business."""
+        attrs = name.attrs
+        shown = stat.filemode(attrs.permissions or 0)
+        text = f"{shown} 1 agency agency {attrs.size or 0:>12} {attrs.mtime or 0:>11} "
+        name.longname = (
+            text.encode() + bytes(name.filename, "utf-8")
+            if isinstance(name.filename, str)
+            else (text.encode() + name.filename)
+        )
+
+    # Changes
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        """Give a file that is not yet whole another name; the protocol's version 3 replaces nothing."""
+        with self._told():
+            self._landing.rename(self._agency, self._spot(oldpath), self._spot(newpath))
+
+    posix_rename = rename
+
+    def remove(self, path: bytes) -> None:
+        """Remove a file that is not yet whole."""
+        with self._told():
+            self._landing.remove(self._agency, self._spot(path))
+
+    def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
+        """Let clients believe that they set times and permissions, as most do after an upload; nothing is kept."""
+        lying = self._lying(self._spot(path))
+        _same_size(attrs, lying.size if lying else 0)
+
+    lsetstat = setstat
+
+    def fsetstat(self, file_obj: object, attrs: SFTPAttrs) -> None:
+        """See `setstat`."""
+        handle = _handle(file_obj)
+        _same_size(attrs, handle.file.size if isinstance(handle, Upload) else handle.size)
+
+    # What an agency cannot do
+
+    def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
+        """Refuse: there is a folder for each contract, and no other."""
+        del attrs
+        there = self._spot(path)
+        if there.is_file or there.contract not in {"", *self._agency.folders}:
+            raise SFTPPermissionDenied("the gateway makes the folders")
+
+    def rmdir(self, path: bytes) -> None:
+        """Refuse."""
+        raise SFTPPermissionDenied("the gateway makes the folders")
+
+    def readlink(self, path: bytes) -> bytes:
+        """Refuse: there are no links."""
+        raise SFTPNoSuchFile("there are no links")
+
+    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
+        """Refuse."""
+        raise SFTPOpUnsupported("there are no links")
+
+    def link(self, oldpath: bytes, newpath: bytes) -> None:
+        """Refuse."""
+        raise SFTPOpUnsupported("there are no links")
+
+    def lock(self, file_obj: object, offset: int, length: int, flags: int) -> None:
+        """Refuse."""
+        raise SFTPOpUnsupported("there are no locks")
+
+    def unlock(self, file_obj: object, offset: int, length: int) -> None:
+        """Refuse."""
+        raise SFTPOpUnsupported("there are no locks")
+
+    def open56(self, path: bytes, desired_access: int, flags: int, attrs: SFTPAttrs) -> object:
+        """Refuse: this is version 3, as all clients speak it."""
+        raise SFTPOpUnsupported("version 3")
+
+    def statvfs(self, path: bytes) -> SFTPVFSAttrs:
+        """Refuse: how large the disk is concerns nobody."""
+        raise SFTPOpUnsupported("not told")
+
+    def fstatvfs(self, file_obj: object) -> SFTPVFSAttrs:
+        """Refuse."""
+        raise SFTPOpUnsupported("not told")
+
+    def map_path(self, path: bytes) -> NoReturn:
+        """Refuse: nothing here may reach the machine's own paths."""
+        raise SFTPOpUnsupported("there is no such path")
+
+    def reverse_map_path(self, path: bytes) -> NoReturn:
+        """Refuse."""
+        raise SFTPOpUnsupported("there is no such path")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell the client in a line what is wrong: code and rule, and nothing of the machine."""
+        try:
+            yield
+        except IsnadError as error:
+            # OpenSSH's client shows the status alone, so that its user may have to ask us what we said.
+            log.info("file.denied", agency=self._agency.name, code=error.code, rule=error.rule)
+            raise SFTPPermissionDenied(str(error)) from error
+        except FileNotFoundError as error:
+            raise SFTPError(FX_NO_SUCH_FILE, "no such file") from error
+        except ValueError as error:
+            raise SFTPFailure(str(error)) from error
+
+    @property
+    def _agency(self) -> FileAgency:
+        agency = self._current()
+        if agency is None:
+            raise SFTPPermissionDenied("identity.unknown: the key must still be registered")
+        return agency
+
+    def _spot(self, path: bytes) -> Spot:
+        found = spot(path)
+        if found is None:
+            raise SFTPNoSuchFile("no such place; files are in /in/<contract>/")
+        return found
+
+    def _lying(self, there: Spot) -> Lying | None:
+        return self._tree.lying(self._agency.name, there.contract, there.name) if there.is_file else None
+
+
+def _handle(file_obj: object) -> _Handle:
+    if not isinstance(file_obj, Upload | SealedFile):
+        raise SFTPFailure("no such handle")
+    return file_obj
+
+
+def _same_size(attrs: SFTPAttrs, size: int) -> None:
+    if attrs.size is not None and attrs.size != size:
+        raise SFTPPermissionDenied("a file is as long as what was written")
+
+
+def _folder() -> SFTPAttrs:
+    return SFTPAttrs(
+        type=FILEXFER_TYPE_DIRECTORY, size=0, permissions=_FOLDER, uid=0, gid=0, atime=0, mtime=0
+    )
+
+
+def _described(lying: Lying) -> SFTPAttrs:
+    return SFTPAttrs(
+        type=FILEXFER_TYPE_REGULAR,
+        size=lying.size,
+        permissions=_KEPT if is_answer(lying.name) else _OWN,
+        uid=0,
+        gid=0,
+        atime=lying.changed_s,
+        mtime=lying.changed_s,
+    )

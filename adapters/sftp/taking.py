@@ -1,0 +1,264 @@
+"""The way of a file, top to bottom: from whole to answered, and the same way again after an interruption.
+
+Every record is answered once. What the journal knows of was answered; of what came after it the log knows which
+records were promised from this very file, and those are answered as accepted, not as repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+
+import msgspec
+import structlog
+
+from adapters.sftp.answers import Answers, Known, write_summary
+from adapters.sftp.examining import body
+from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.names import RESULTS
+from adapters.sftp.tree import Tree
+from adapters.sftp.unpacking import unpacked
+from gateway import metrics
+from gateway.errors import IsnadError, Rejected
+from gateway.files import Files, Folder
+from gateway.records import Event, Origin, Outcome, Outcomes, Status, Submission
+from gateway.submissions import Counts
+
+PROGRESS_S = 0.5
+"""How often progress is made durable; what was answered since is worked out again after a crash."""
+DAY_MS = 24 * 3600 * 1000
+
+log = structlog.get_logger()
+
+
+class _Own(msgspec.Struct):
+    submission: str = ""
+    source_ref: str = ""
+
+
+_ENTRY = msgspec.json.Decoder(_Own)
+
+
+class Taking:
+    """Takes one file that was examined."""
+
+    def __init__(self, files: Files, tree: Tree, journal: Journal, folder: Folder) -> None:
+        self._files = files
+        self._tree = tree
+        self._journal = journal
+        self._folder = folder
+        self._resumed = False
+
+    async def take(self, entry: Entry, *, resumed: bool) -> None:
+        """Take a file to its end; `resumed` when it was begun before.
+
+        Raises:
+            Rejected: it is refused whole; the refusal is in the log.
+            Unavailable: from here on nothing was promised; the same call goes on from there.
+            Tampered: `tampered.file`.
+            OSError: the disk cannot.
+        """
+        # 1. Its records, from the first that was not answered, each with its outcome.
+        self._resumed = resumed
+        entry = await self._records(entry)
+        # 2. The log says what became of it: that entry's receipt is the signature of the summary.
+        entry = replace(entry, ended_ms=_now_ms(), remove_ms=_now_ms() + self._folder.kept_days * DAY_MS)
+        summary = await self._summary(entry)
+        receipts = await self._files.note([Event(entry.agency, "file.answered", tuple(summary.items()))])
+        write_summary(self._tree, entry, summary, receipts[0])
+        # 3. Answered: only now may it be forgotten one day.
+        self._journal.put(replace(entry, state=State.ANSWERED))
+        log.info("file.answered", **_told(entry))
+
+    async def refuse(self, entry: Entry, error: IsnadError) -> None:
+        """Refuse a file whole, and say so in the log and beside it.
+
+        Raises:
+            Unavailable: not now; the same call may be made again.
+        """
+        now = _now_ms()
+        entry = replace(
+            entry,
+            ended_ms=now,
+            remove_ms=now + self._folder.kept_days * DAY_MS,
+            code=error.code,
+            rule=error.rule,
+        )
+        receipts = await self._files.note([_refusal(entry, error)])
+        summary: dict[str, object] = {
+            "submission": entry.id, "contract": entry.contract, "outcome": "refused", "sha256": entry.sha256,
+            "code": error.code, "field": error.field, "rule": error.rule,
+        }  # fmt: skip
+        write_summary(self._tree, entry, summary, receipts[0])
+        self._journal.put(replace(entry, state=State.REFUSED))
+        metrics.count_error(error.code)
+        log.info("file.refused", **_told(entry))
+
+    async def _records(self, entry: Entry) -> Entry:
+        counts = Counts()
+        file = self._tree.opened(entry.agency, entry.contract, entry.name)
+        try:
+            with Answers(self._tree, entry, self._folder.encoding) as answers:
+                octets = _Body(unpacked(file, entry.name))
+                submission = self._submission(entry, aiter(octets))
+                durable_s = time.monotonic()
+                try:
+                    async with aclosing(self._files.accept(submission)) as groups:
+                        async for answered in groups:
+                            known = await self._known(entry, answered)
+                            outcomes = [_settled(each, known) for each in answered]
+                            answers.write(outcomes, known)
+                            counts.add(outcomes)
+                            entry = _with(entry, outcomes)
+                            if time.monotonic() - durable_s > PROGRESS_S:
+                                entry = self._progress(answers, entry)
+                                durable_s = time.monotonic()
+                except Rejected as error:
+                    if error is not octets.failure or not entry.position:
+                        raise
+                    entry = replace(entry, code=error.code, rule=error.rule)
+                finally:  # what was answered stands, however it ended
+                    entry = self._progress(answers, entry)
+        finally:
+            file.close()
+            counts.report(entry.agency, entry.contract)
+        return entry
+
+    def _progress(self, answers: Answers, entry: Entry) -> Entry:
+        entry = answers.sync(entry)
+        self._journal.progress(entry)
+        return entry
+
+    async def _known(self, entry: Entry, outcomes: Outcomes) -> Mapping[int, Known]:
+        """Return, by position, the records of this file that were promised before the crash and not answered.
+
+        A lane's indices rise with the rows of a file, so what lies beyond the last index that was answered, and names
+        this file, was accepted from it; when the same record stands in it once more, its index is not beyond any more.
+        """
+        if not self._resumed:
+            return {}
+        repeated = [
+            each for each in outcomes if each.status is Status.DUPLICATE and each.index > entry.last_index
+        ]
+        if not repeated:
+            return {}
+        return await asyncio.to_thread(self._promised, entry, repeated)
+
+    def _promised(self, entry: Entry, repeated: list[Outcome]) -> Mapping[int, Known]:
+        found: dict[int, Known] = {}
+        highest = entry.last_index
+        for each in repeated:
+            history = self._files.records.history(each.record_id, entry.agency)
+            own = _ENTRY.decode(history[0]) if history else _Own()
+            if each.index > highest and own.submission == entry.id:
+                highest = each.index
+                found[each.position] = Known(
+                    own.source_ref, self._files.records.receipt(each.record_id, entry.agency)
+                )
+        return found
+
+    def _submission(self, entry: Entry, octets: AsyncIterator[bytes]) -> Submission:
+        origin = Origin(entry.certificate, entry.signature, entry.key_id, "ssh")
+        return Submission(
+            id=entry.id,
+            sender=entry.agency,
+            recipient="",
+            contract=entry.contract,
+            media_type=entry.media_type,
+            origin=origin,
+            received_ms=entry.whole_ms,
+            idempotency_key="",
+            body=octets,
+            answered=entry.position,
+        )
+
+    async def _summary(self, entry: Entry) -> dict[str, str | int]:
+        results = await asyncio.to_thread(self._results_digest, entry)
+        summary: dict[str, str | int] = {
+            "submission": entry.id, "contract": entry.contract, "sha256": entry.sha256, "results_sha256": results,
+            "received": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
+            "quarantined": entry.quarantined, "refused": entry.refused, "first_index": entry.first_index,
+            "last_index": entry.last_index, "sequence": entry.sequence, "missing": entry.missing,
+            "certificate": entry.certificate,
+        }  # fmt: skip
+        if entry.signature:
+            summary[entry.signature] = entry.key_id
+        if entry.code:
+            summary |= {"code": entry.code, "rule": entry.rule}
+        return summary
+
+    def _results_digest(self, entry: Entry) -> str:
+        digest = hashlib.sha256()
+        file = self._tree.opened(entry.agency, entry.contract, entry.name + RESULTS)
+        try:
+            for offset in range(0, file.size, 1 << 20):
+                digest.update(file.read(offset, 1 << 20))
+        finally:
+            file.close()
+        return digest.hexdigest()
+
+
+class _Body:
+    """A file's octets as `accept` reads them. `failure` is what was wrong with the file, if something was."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self.failure: Rejected | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the octets, read and unpacked in another thread."""
+        try:
+            async for chunk in body(self._chunks):
+                yield chunk
+        except Rejected as error:
+            self.failure = error
+            raise
+
+
+def _with(entry: Entry, outcomes: Outcomes) -> Entry:
+    """Return an entry with outcomes counted."""
+    counts = Counter(outcome.status.value for outcome in outcomes)
+    indices = [
+        outcome.index for outcome in outcomes if outcome.index >= 0 and outcome.status is not Status.DUPLICATE
+    ]
+    first = entry.first_index if entry.first_index >= 0 or not indices else indices[0]
+    return replace(
+        entry,
+        position=outcomes[-1].position,
+        accepted=entry.accepted + counts["accepted"],
+        duplicate=entry.duplicate + counts["duplicate"],
+        quarantined=entry.quarantined + counts["quarantined"],
+        refused=entry.refused + counts["refused"],
+        first_index=first,
+        last_index=max([entry.last_index, *indices]),
+    )
+
+
+def _refusal(entry: Entry, error: IsnadError) -> Event:
+    fields = (
+        ("submission", entry.id), ("contract", entry.contract), ("certificate", entry.certificate),
+        ("sha256", entry.sha256), ("code", error.code), ("field", error.field), ("rule", error.rule),
+    )  # fmt: skip
+    return Event(entry.agency, "file.refused", fields)
+
+
+def _told(entry: Entry) -> dict[str, str | int | float]:
+    """Return what a log line says of a file that has ended."""
+    return {
+        "submission": entry.id, "sender": entry.agency, "contract": entry.contract, "code": entry.code,
+        "bytes": entry.size, "records": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
+        "refused": entry.refused, "duration_s": round((entry.ended_ms - entry.whole_ms) / 1000, 3),
+    }  # fmt: skip
+
+
+def _settled(outcome: Outcome, known: Mapping[int, Known]) -> Outcome:
+    return replace(outcome, status=Status.ACCEPTED) if outcome.position in known else outcome
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,120 @@
+"""Where agencies' files lie on the gateway's disk, sealed: `<root>/<agency>/in/<contract>/<name>`.
+
+Only the gateway makes folders and there are no links, so a place that `names.spot` allows is a place in the tree.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.sftp.names import IN
+from adapters.sftp.sealed import SealedFile, erase, plain_size
+from gateway.files import FileKeys
+
+FREE_LEAST_BYTES = 256 << 20
+"""What an upload leaves free on the disk: answers, and whatever else lives there, must still find room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A file as it lies there: its name, octets of plaintext, and when it was changed (Unix s)."""
+
+    name: str
+    size: int
+    changed_s: int
+
+
+class Tree:
+    """All agencies' trees below one folder. `keys` has what they are sealed with."""
+
+    def __init__(self, root: Path, keys: FileKeys) -> None:
+        self._root = root
+        self._keys = keys
+        self._used: dict[str, list[int]] = {}
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, agency: str, contract: str, name: str) -> Path:
+        """Return where a file lies."""
+        return self._root / agency / IN / contract / name
+
+    def opened(self, agency: str, contract: str, name: str, *, create: bool = False) -> SealedFile:
+        """Open a file.
+
+        Raises:
+            FileNotFoundError: there is none and `create` was not asked for.
+            Unavailable: `unavailable.keys`.
+            Tampered: `tampered.file`.
+        """
+        path = self.path(agency, contract, name)
+        key = self._keys.of_files(agency)
+        if create and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.count(agency, files=1)
+        return SealedFile(path, key, create=create)
+
+    def lying(self, agency: str, contract: str, name: str) -> Lying | None:
+        """Return a file as it lies there, or None."""
+        try:
+            status = self.path(agency, contract, name).stat()
+        except FileNotFoundError:
+            return None
+        return Lying(name, plain_size(status.st_size), int(status.st_mtime))
+
+    def listing(self, agency: str, contract: str) -> Iterator[Lying]:
+        """Yield the files of a folder."""
+        try:
+            found = os.scandir(self._root / agency / IN / contract)
+        except FileNotFoundError:
+            return
+        with found:
+            for each in found:
+                status = each.stat(follow_symlinks=False)
+                yield Lying(each.name, plain_size(status.st_size), int(status.st_mtime))
+
+    def move(self, agency: str, contract: str, name: str, to: str) -> None:
+        """Give a file another name in its folder; durable on return."""
+        path = self.path(agency, contract, name)
+        path.rename(path.with_name(to))
+        _sync_folder(path.parent)
+
+    def remove(self, agency: str, contract: str, name: str) -> None:
+        """Remove a file for good; nothing happens when there is none."""
+        lying = self.lying(agency, contract, name)
+        if lying is not None:
+            erase(self.path(agency, contract, name))
+            self.count(agency, octets=-lying.size, files=-1)
+
+    def used(self, agency: str) -> tuple[int, int]:
+        """Return how many octets and files an agency has here."""
+        used = self._used.get(agency)
+        if used is None:
+            folders = (self._root / agency / IN).glob("*")
+            sizes = [each.size for folder in folders for each in self.listing(agency, folder.name)]
+            used = self._used[agency] = [sum(sizes), len(sizes)]
+        return used[0], used[1]
+
+    def count(self, agency: str, *, octets: int = 0, files: int = 0) -> None:
+        """Count what an agency's files have become more, or less."""
+        self.used(agency)
+        self._used[agency][0] += octets
+        self._used[agency][1] += files
+
+    def full(self) -> bool:
+        """Return whether the disk has too little room for what is not ours."""
+        return _free(self._root) < FREE_LEAST_BYTES
+
+
+def _free(path: Path) -> int:
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""What a contract asks of a record, as one function: the schema, rules across fields, then national IDs."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from contracts import nid
+from contracts.documents import Rule
+from contracts.errors import Refused
+from contracts.program import Program
+from contracts.rules import Fields, Payload, condition, write_refusal
+from contracts.schemas import Checker
+
+Judge = Callable[[Payload, str, str | None, Mapping[str, bool], list[str]], None]
+"""Takes a canonical payload, the ISO date of today in Africa/Cairo, the agency that it comes from (None for an example,
+which comes from nobody), `nid.governorate_verdicts`, and the notes, which receive `review.*` and `warning.*` codes.
+
+Raises Refused, whose field is a JSON pointer into the canonical record.
+"""
+
+
+def compile_judge(checker: Checker, rules: Iterable[Rule], numbers: Iterable[str]) -> Judge:
+    """Return the function for a contract's schema, its rules, and the pointers of the national IDs in its records.
+
+    After the schema come the rules that refuse, those that only remark, and the numbers, each in the given order.
+    """
+    program = Program("payload", "today", "sender", "governorates", "notes")
+    program.line("if not {}(payload):", program.constant(checker.is_valid))
+    program.line("raise {}(payload)", program.constant(checker.refusal), depth=1)
+    fields = Fields(program)
+    sorted_rules = sorted(rules, key=lambda rule: not rule.code.startswith("record."))
+    conditions = [(rule, condition(rule, program, fields)) for rule in sorted_rules]
+    people = [(number, _about_the_person(fields, number)) for number in numbers]
+    for rule, broken in conditions:
+        if rule.code.startswith("record."):
+            write_refusal(program, rule, broken)
+        else:
+            program.line("if {}:", broken)
+            program.line("notes.append({})", program.constant(rule.code), depth=1)
+    for number, person in people:
+        _write_examination(program, number, person)
+    return program.function()
+
+
+def _about_the_person(fields: Fields, pointer: str) -> tuple[str, str, str, str]:
+    """Return the variables of a national ID, of birth date and sex that stand beside it, and of the event's day."""
+    parent = pointer.rpartition("/")[0]
+    return (
+        fields.at(pointer), fields.at(f"{parent}/birth_date"), fields.at(f"{parent}/sex"), fields.at("/occurred_on"),
+    )  # fmt: skip
+
+
+def _write_examination(program: Program, pointer: str, person: tuple[str, str, str, str]) -> None:
+    program.line("if {} is not None:", person[0])
+    program.line("try:", depth=1)
+    program.line(
+        "{}({}, {}, {}, {}, governorates, notes)",
+        program.constant(nid.examine), *person, depth=2,
+    )  # fmt: skip
+    program.line("except {} as refused:", program.constant(Refused), depth=1)
+    program.line("raise refused.at({}) from None", program.constant(pointer), depth=2)

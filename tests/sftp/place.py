@@ -1,0 +1,269 @@
+"""The adapter with everything real behind it, and what agencies' people have: OpenSSH, keys, files and manifests."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
+from registry.registry_parts import Configuration
+from support.batches import RECIPIENT, LaneKeys
+from support.signing import LocalSigner
+
+import contracts
+from adapters.sftp import Config, Inbound, inbound
+from adapters.sftp.journal import Entry, listing
+from crypto.hpke import PublicKey, Suite
+from gateway import exchange
+from gateway.files import Files
+from gateway.folders import AgreedFolders, RecordCounter
+from gateway.groups import Groups
+from gateway.log.committer import Committer
+from gateway.log.reading import StoreRecords
+from gateway.quotas import Quotas
+from gateway.refusals import Refusals
+from gateway.registry.living import Living
+from gateway.rules import ByRegistry, Keys
+from gateway.signatures import DetachedSignatures
+from gateway.workers import Workers
+
+SHIPPED = Path(contracts.__file__).parent
+ORIGIN = "gate.example"
+QUOTA = {
+    "records_per_s": 100_000,
+    "burst": 1_000_000,
+    "submissions_per_s": 1000,
+    "records_per_day": 10_000_000,
+}
+CSV = "eligibility-gained.v1"
+XML = "death.v1"
+SAMPLE = SHIPPED / "agencies" / "cso" / "eligibility-gained" / "v1" / "samples" / "valid" / "one.csv"
+DEADLINE_S = 60.0
+
+
+class FileKeysHeld:
+    """`files.FileKeys` in memory."""
+
+    def __init__(self) -> None:
+        self._host = Ed25519PrivateKey.generate().private_bytes(
+            Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()
+        )
+
+    def of_files(self, agency: str) -> bytes:
+        return hashlib.sha256(b"files " + agency.encode()).digest()
+
+    def of_host(self) -> bytes:
+        return self._host
+
+
+class Recipients:
+    def public(self, kid: str) -> PublicKey:
+        return dataclasses.replace(RECIPIENT.public(), kid=kid)
+
+
+@dataclass
+class Place:
+    """A gateway for files in a thread of this process, and an agency, `cso`, with an OpenSSH key beside it."""
+
+    folder: Path
+    configuration: Configuration
+    living: Living
+    signer: LocalSigner
+    records: StoreRecords
+    inbound: Inbound
+    loop: asyncio.AbstractEventLoop
+    port: int = 0
+    host_key: str = ""
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+    def entry(self, name: str) -> Entry | None:
+        return next((entry for entry in listing(self.files / "journal.db") if entry.name == name), None)
+
+    def answered(self, name: str, timeout_s: float = DEADLINE_S) -> Entry:
+        """Return what is known of a file once it is answered or refused."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            entry = self.entry(name)
+            if entry is not None and entry.state in ("answered", "refused"):
+                return entry
+            time.sleep(0.02)
+        raise AssertionError(f"{name} was not answered: {self.entry(name)}")
+
+    def run(self, work):
+        """Run a coroutine on the gateway's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)
+
+
+@dataclass
+class Person:
+    """Somebody at an agency with OpenSSH: a folder with a key, and the gateway's host key pinned."""
+
+    folder: Path
+    user: str
+    port: int
+    host_key: str
+    key: str = "id"
+    options: list[str] = field(default_factory=list)
+
+    def options_of_ssh(self) -> list[str]:
+        known = self.folder / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
+        return [
+            "-F", "/dev/null", "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={known}",
+            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-i", str(self.folder / self.key), *self.options,
+        ]  # fmt: skip
+
+    def sftp(self, *commands: str) -> subprocess.CompletedProcess[str]:
+        """Run OpenSSH's sftp with a batch of commands, from this folder."""
+        return subprocess.run(
+            ["sftp", *self.options_of_ssh(), "-P", str(self.port), "-b", "-", f"{self.user}@127.0.0.1"],
+            input="\n".join(commands) + "\n",
+            capture_output=True, text=True, cwd=self.folder, timeout=120, check=False,
+        )  # fmt: skip
+
+    def ssh(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run OpenSSH's ssh."""
+        return subprocess.run(
+            ["ssh", *self.options_of_ssh(), "-p", str(self.port), f"{self.user}@127.0.0.1", *arguments],
+            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def write(self, name: str, octets: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(octets)
+        return path
+
+    def manifest(self, name: str, octets: bytes, count: int, number: int, **changes: object) -> bytes:
+        """Write the manifest beside a file, as the binding wants it."""
+        members = {
+            "sha256": hashlib.sha256(octets).hexdigest(), "rows": count, "number": number, "file": name,
+            "from": "2026-06-01", "to": "2026-06-30", **changes,
+        }  # fmt: skip
+        text = json.dumps(members, ensure_ascii=False).encode()
+        self.write(f"{name}.manifest.json", text)
+        return text
+
+    def put(self, name: str, octets: bytes, count: int, number: int, **changes: object) -> None:
+        """Send a CSV file with its manifest."""
+        self.write(name, octets)
+        self.manifest(name, octets, count, number, **changes)
+        done = self.sftp(f'put "{name}" /in/{CSV}/', f'put "{name}.manifest.json" /in/{CSV}/')
+        assert done.returncode == 0, done.stderr
+
+    def get(self, path: str) -> bytes:
+        """Fetch a file."""
+        there = self.folder / "fetched"
+        there.unlink(missing_ok=True)
+        done = self.sftp(f'get "{path}" "{there}"')
+        assert done.returncode == 0, done.stderr
+        return there.read_bytes()
+
+    def results(self, name: str, contract: str = CSV, encoding: str = "utf-8") -> list[dict[str, str]]:
+        """Fetch the outcomes of a file."""
+        text = self.get(f"/in/{contract}/{name}.results.csv").decode(encoding)
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+    def summary(self, name: str, contract: str = CSV) -> dict[str, object]:
+        return json.loads(self.get(f"/in/{contract}/{name}.summary.json"))
+
+
+def key_pair(folder: Path, name: str = "id", kind: str = "ed25519") -> str:
+    """Make an OpenSSH key pair and return its public half, without comment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(folder / name)], check=True)
+    return " ".join((folder / f"{name}.pub").read_text().split()[:2])
+
+
+def rows(count: int, first: int = 1) -> bytes:
+    """Return a CSV file of so many good rows, each with a reference of its own."""
+    head, row = SAMPLE.read_bytes().splitlines()
+    lines = [row.replace(b"CSO-E-000001", b"CSO-E-%06d" % number) for number in range(first, first + count)]
+    return b"\r\n".join([head, *lines, b""])
+
+
+def shipped(agency: str, contract: str, name: str) -> bytes:
+    """Return a valid sample that comes with a binding."""
+    return (SHIPPED / "agencies" / agency / contract / "v1" / "samples" / "valid" / name).read_bytes()
+
+
+def configured(folder: Path, *, keys=(), **files: object) -> Configuration:
+    """Return a configuration in which `cso` sends files with these SSH keys."""
+    configuration = Configuration(folder / "config")
+    configuration.agency("cso", adapter=["rest", "sftp"], quota=QUOTA, files={"keys": list(keys), **files})
+    configuration.agreement("cso", "nea", XML)
+    return configuration
+
+
+@contextmanager
+def open_place(
+    folder: Path, configuration: Configuration, file_keys: FileKeysHeld | None = None, workers: int = 1
+) -> Iterator[Place]:
+    """Run a gateway for files until the end of the block; what it keeps stays in `folder`, for the next one."""
+    file_keys = file_keys or FileKeysHeld()
+    signer = LocalSigner(Suite.HYBRID)
+    store = folder / "store.db"
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    with ExitStack() as stack:
+        log = stack.enter_context(closing(Committer(store, signer, origin=ORIGIN, outbox_max_bytes=1 << 32)))
+        records = stack.enter_context(closing(StoreRecords(store, LaneKeys())))
+        pool = Workers(SHIPPED, "synthetic", workers)
+        living = Living(configuration.sources(), lambda _: None, poll_s=0.05)
+        living.start()
+        stack.callback(living.stop)
+        rules = ByRegistry(
+            lambda: living.current, Keys(Recipients(), LaneKeys(), LaneKeys()), Quotas(time.monotonic),
+            Suite.HYBRID, Refusals(),
+        )  # fmt: skip
+        groups = Groups(partial(exchange.promise, prepare=pool, log=log))
+        files = Files(
+            accept=partial(exchange.accept, rules=rules, keep=groups.keep, log=log),
+            records=records,
+            note=log.note,
+            agencies=AgreedFolders(lambda: living.current),
+            keys=file_keys,
+            count=RecordCounter(lambda: living.current),
+            signatures=DetachedSignatures(lambda agency: living.current.registry.agencies[agency]),
+        )
+        thread.start()
+        gate = inbound(Config(folder=folder / "files", port=0), files, Refusals())
+        place = Place(folder, configuration, living, signer, records, gate, loop)
+        try:
+            place.run(gate.start())
+            place.port = gate.port
+            yield place
+        finally:
+            place.run(gate.stop())
+            place.run(groups.drain())
+            loop.call_soon_threadsafe(pool.close)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+
+def host_key(keys: FileKeysHeld) -> str:
+    """Return the public half of the gateway's host key, as an agency pins it."""
+    private = load_ssh_private_key(keys.of_host(), None)
+    return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
