@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Generic, TypeVar
@@ -48,24 +48,27 @@ class Chance:
         self._key = key
         self._label = label
         self._counter = 0
-        self._draws: Iterator[int] = iter(())
+        self._draws: list[int] = []
+
+    def _hashed(self) -> list[int]:
+        """Return the next sixteen draws, the first of them last."""
+        label = f"{self._label}/{self._counter}".encode()
+        self._counter += 1
+        self._draws = [*_DRAWS.unpack(self._key.digest(label))]
+        self._draws.reverse()
+        return self._draws
 
     def draw(self) -> int:
         """Return the next number of 0 to 2**32 - 1."""
-        for drawn in self._draws:
-            return drawn
-        label = f"{self._label}/{self._counter}".encode()
-        self._counter += 1
-        self._draws = iter(_DRAWS.unpack(self._key.digest(label)))
-        return next(self._draws)
+        return (self._draws or self._hashed()).pop()
 
     def below(self, limit: int) -> int:
         """Return a number of 0 to `limit` - 1, for a `limit` up to 2**31; the bias is under limit / 2**32."""
-        return self.draw() * limit >> _DRAW_BITS
+        return (self._draws or self._hashed()).pop() * limit >> _DRAW_BITS
 
     def happens(self, per_million: int) -> bool:
         """Whether something happens that happens so often."""
-        return self.draw() * MILLION >> _DRAW_BITS < per_million
+        return (self._draws or self._hashed()).pop() * MILLION >> _DRAW_BITS < per_million
 
     def one_of(self, things: Sequence[Thing]) -> Thing:
         """Return one of `things`, each as likely."""

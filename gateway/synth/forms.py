@@ -83,9 +83,11 @@ class Voice:
             value = payload.get(target)
             if value is None:
                 continue
-            written = value if back is None else back(value)
-            if written is None or form.setdefault(path, written) != written:
+            if back is not None and (value := back(value)) is None:
                 return None
+            if path in form and form[path] != value:
+                return None
+            form[path] = value
         return form
 
 
