@@ -28,8 +28,7 @@ demo: setup  ## Run the whole exchange here, with synthetic records, and show it
 	$(BIN)/python -m gateway.demo
 
 test: setup services  ## Run the tests, against real servers that they start themselves
-	@# What fails while two of them share the machine must fail alone, too: these tests wait for real servers.
-	$(BIN)/pytest -n 2 --dist loadfile || $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup  ## Lint, types, dependency rule, contracts, configuration and documents
 	$(BIN)/ruff check .

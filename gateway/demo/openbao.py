@@ -19,7 +19,7 @@ from crypto.errors import KeysUnavailable
 from crypto.openbao.connection import Administrator, Connection, Nothing
 from gateway.demo.pki import Authority
 
-START_S = 10.0
+START_S = 60.0
 STOP_S = 5.0
 _STATE = "sys/health?sealedcode=200&uninitcode=200&standbyok=true"
 

@@ -14,7 +14,7 @@ from steps import Point
 from gateway.demo.site import Running, Site
 
 RUNNER = Path(__file__).with_name("killed_at.py")
-DEATH_S = 30.0
+DEATH_S = 90.0
 STARTED = {"serve": "gateway.started", "deliver": "delivery.started"}
 ROLE = {"serve": "intake", "deliver": "deliver"}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.ports import Delivery, Queue
 
-PATIENCE_S = 20.0
+PATIENCE_S = 90.0
 
 
 def take(deliveries: Iterator[Delivery | None], count: int) -> list[Delivery]:

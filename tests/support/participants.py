@@ -25,14 +25,15 @@ from gateway.demo.site import HOST, Running, Site, in_memory, site
 
 NDJSON = "application/x-ndjson"
 PARTICIPANTS = {"cso", "moh", "nea"}
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
+ANSWER_S = 30.0
 CORE = Path(__file__).with_name("core_process.py")
 
 
 def participant(site: Site, name: str, url: str = "") -> httpx.Client:
     """Return a client that shows a certificate of this participant."""
     return httpx.Client(
-        verify=site.client(site.issue(name)), base_url=url or site.url, timeout=PATIENCE_S, trust_env=False
+        verify=site.client(site.issue(name)), base_url=url or site.url, timeout=ANSWER_S, trust_env=False
     )
 
 

@@ -25,14 +25,14 @@ def demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=110)
+    said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
     return said
 
 
 def isnad(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=90)
 
 
 def called(curl: list[str]) -> str:
@@ -121,7 +121,7 @@ def test_no_key_and_no_plaintext_of_an_exchange_is_left_on_the_disk(shown):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     process = demo(tmp_path)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "not of an earlier demonstration" in said
     assert (tmp_path / "thesis.txt").exists()
@@ -145,7 +145,7 @@ def test_left_running_it_can_be_called_as_it_says_and_ends_in_order_over_rabbitm
         assert json.loads(answers[4])["openapi"].startswith("3.1")
     finally:
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "everything stopped" in said
 
