@@ -21,7 +21,7 @@ from rich.table import Table
 sys.path.append(str(Path(__file__).parents[1]))  # where tests find `support` and each other
 from benchmarks.figures import Figure, rate
 
-NAMES = ("sealing", "one_by_one", "conforming", "synth", "opening", "intake", "queue", "log")
+NAMES = ("sealing", "one_by_one", "conforming", "synth", "opening", "intake", "soap", "queue", "log")
 LIBRARIES = (
     "cryptography",
     "msgspec",

@@ -127,14 +127,14 @@ def _memory(client: _Client, serve: Running, records: int) -> list[Figure]:
     intake = serve.popen.pid
     children = Path(f"/proc/{intake}/task/{intake}/children").read_text().split()
     name = f"memory of the intake process after {records:,} records in one stream, at its highest"
-    workers = sum(_highest_mib(int(pid)) for pid in children)
+    workers = sum(highest_mib(int(pid)) for pid in children)
     return [
-        Figure(name, _highest_mib(intake), "MiB", "none", 0.0, goal=300, at_most=True),
+        Figure(name, highest_mib(intake), "MiB", "none", 0.0, goal=300, at_most=True),
         Figure("memory of its workers, together", workers, "MiB", "none", 0.0),
     ]
 
 
-def _highest_mib(pid: int) -> float:
+def highest_mib(pid: int) -> float:
     """Return a process's largest resident set so far."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 / MIB for line in lines if line.startswith("VmHWM"))
