@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,12 +108,19 @@ class Session:
 
     def call(self, method: str, path: str, body: object = None, *, answer: type[T], wrap_ttl_s: int = 0) -> T:
         """See `OpenBao.call`."""
+        return self._connection.call(self._token(), method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
+
+    def post_all(self, calls: Sequence[tuple[str, object]], *, answer: type[T]) -> list[T]:
+        """See `OpenBao.post_all`."""
+        return self._connection.post_all(self._token(), calls, answer=answer)
+
+    def _token(self) -> str:
         login = self._login
         if time.monotonic() >= login.expires:
             raise KeysUnavailable(
                 f"keys: not logged in as {self._role}; run `isnad keys admit` and restart with the new token"
             )
-        return self._connection.call(login.token, method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
+        return login.token
 
     def keep_alive(self) -> None:
         """Log in again if a quarter of the token's life has passed; otherwise do nothing.

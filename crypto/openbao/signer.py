@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -31,9 +30,9 @@ class TransitSigner:
     def __init__(
         self, bao: OpenBao, *, ed25519: str = ED25519_KEY, mldsa44: str | None = MLDSA44_KEY
     ) -> None:
+        self._bao = bao
         self._ed25519 = _LogKey(bao, ed25519)
         self._mldsa44 = _LogKey(bao, mldsa44) if mldsa44 else None
-        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keys-sign")
 
     def sign(self, checkpoints: Sequence[note.Checkpoint], time_s: int) -> list[str]:
         """See `CheckpointSigner.sign`."""
@@ -49,26 +48,23 @@ class TransitSigner:
             mldsa44=tuple(self._mldsa44.read().values()) if self._mldsa44 else (),
         )
 
-    def close(self) -> None:
-        """Wait for a signature under way and end the thread."""
-        self._beside.shutdown()
-
     def _sign_batch(self, checkpoints: Sequence[note.Checkpoint], time_s: int) -> list[str]:
-        messages = [note.ed25519_message(checkpoint) for checkpoint in checkpoints]
+        calls = [self._ed25519.call([note.ed25519_message(checkpoint) for checkpoint in checkpoints])]
+        if self._mldsa44 is not None:
+            messages = [note.mldsa44_message(checkpoint, time_s) for checkpoint in checkpoints]
+            calls.append(self._mldsa44.call(messages))
+        signed, *cosigned = self._bao.post_all(calls, answer=Answer[_Signatures])
+        ed25519 = self._ed25519.signatures(signed, len(checkpoints))
         if self._mldsa44 is None:
             return [
-                self._assembled(checkpoint, signed, None)
-                for checkpoint, signed in zip(checkpoints, self._ed25519.sign(messages), strict=True)
+                self._assembled(checkpoint, signature, None)
+                for checkpoint, signature in zip(checkpoints, ed25519, strict=True)
             ]
-        # ML-DSA is the slower one, so Ed25519 costs nothing when it is under way beside it.
-        beside = self._beside.submit(self._ed25519.sign, messages)
-        cosigned = self._mldsa44.sign(
-            [note.mldsa44_message(checkpoint, time_s) for checkpoint in checkpoints]
-        )
+        mldsa44 = self._mldsa44.signatures(cosigned[0], len(checkpoints))
         return [
-            self._assembled(checkpoint, signed, (public, time_s, signature))
-            for checkpoint, signed, (public, signature) in zip(
-                checkpoints, beside.result(), cosigned, strict=True
+            self._assembled(checkpoint, signature, (public, time_s, cosignature))
+            for checkpoint, signature, (public, cosignature) in zip(
+                checkpoints, ed25519, mldsa44, strict=True
             )
         ]
 
@@ -127,17 +123,21 @@ def transit_public_keys(bao: OpenBao, name: str) -> dict[int, bytes]:
 
 
 class _LogKey:
-    """One transit key: signs messages and says under which public key each signature was made."""
+    """One transit key: has messages signed, and says under which public key each signature was made."""
 
     def __init__(self, bao: OpenBao, name: str) -> None:
         self._bao = bao
         self._name = checked_name(name)
         self.versions: dict[int, bytes] = {}
 
-    def sign(self, messages: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-        body = {"batch_input": [{"input": base64.b64encode(message).decode()} for message in messages]}
-        answer = self._bao.call("POST", f"transit/sign/{self._name}", body, answer=Answer[_Signatures])
-        if len(answer.data.batch_results) != len(messages):
+    def call(self, messages: Sequence[bytes]) -> tuple[str, object]:
+        """Return the path and the body of the call that signs these."""
+        inputs = [{"input": base64.b64encode(message).decode()} for message in messages]
+        return f"transit/sign/{self._name}", {"batch_input": inputs}
+
+    def signatures(self, answer: Answer[_Signatures], count: int) -> list[tuple[bytes, bytes]]:
+        """Return the public key and the signature of each message, out of the call's answer."""
+        if len(answer.data.batch_results) != count:
             raise KeysUnavailable(f"keys: {self._name} did not sign everything")
         return [self._parsed(result.signature) for result in answer.data.batch_results]
 

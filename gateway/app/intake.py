@@ -7,8 +7,8 @@ import os
 import shutil
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -75,7 +75,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         # Keys, and the log that they sign.
         session = stack.enter_context(logged_in(settings, settings.keys.intake))
         keys = Keys(Recipients(session), LanePseudonyms(session), LanePromises(session))
-        committer = stack.enter_context(_log(settings, session))
+        committer = stack.enter_context(closing(_log(settings, session)))
         records = stack.enter_context(closing(StoreRecords(store, keys.promises)))
         spool = stack.enter_context(closing(StoreSpool(store)))
         # What is in force, and what it decides.
@@ -182,17 +182,13 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         log.info("gateway.stopped")
 
 
-@contextmanager
-def _log(settings: Settings, session: Session) -> Iterator[Committer]:
+def _log(settings: Settings, session: Session) -> Committer:
     hybrid = settings.suite is Suite.HYBRID
-    with closing(TransitSigner(session) if hybrid else TransitSigner(session, mldsa44=None)) as signer:
-        store = settings.store
-        with closing(
-            Committer(
-                Path(store.path), signer, origin=settings.origin, outbox_max_bytes=store.outbox_max_bytes
-            )
-        ) as committer:
-            yield committer
+    signer = TransitSigner(session) if hybrid else TransitSigner(session, mldsa44=None)
+    store = settings.store
+    return Committer(
+        Path(store.path), signer, origin=settings.origin, outbox_max_bytes=store.outbox_max_bytes
+    )
 
 
 def _reads_queue(living: Living, recipient: str) -> bool:

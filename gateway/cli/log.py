@@ -242,9 +242,9 @@ def _policy_file(path: Path) -> LogPolicy:
 
 def _trusted(settings: Settings, db: sqlite3.Connection) -> LogPolicy:
     """Return the policy of the gateway's lane: the key server's log keys, and retired ones that they vouch for."""
-    with key_server(settings) as keys, closing(TransitSigner(keys)) as signer:
+    with key_server(settings) as keys:
         try:
-            public = signer.public_keys()
+            public = TransitSigner(keys).public_keys()
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
     policy = LogPolicy(f"{settings.origin}/{GATEWAY}", settings.suite, public.ed25519, public.mldsa44)

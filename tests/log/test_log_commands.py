@@ -50,11 +50,10 @@ def office(openbao, tmp_path_factory):
         "deliver": serving,
     }
     (folder / "gateway.yaml").write_text(json.dumps(settings))
-    with closing(TransitSigner(openbao.administrator)) as signer:
-        store = Store(folder / "store.db", signer=signer)
-        asyncio.run(_fill(store, LanePseudonyms(openbao.administrator)))
-        yield folder, openbao, store
-        store.close()
+    store = Store(folder / "store.db", signer=TransitSigner(openbao.administrator))
+    asyncio.run(_fill(store, LanePseudonyms(openbao.administrator)))
+    yield folder, openbao, store
+    store.close()
 
 
 async def _fill(store: Store, keys: LanePseudonyms) -> None:
