@@ -7,7 +7,6 @@ tree of size `first`), `checkpoint` (signed note over the tree right after the b
 to `checkpoint`).
 """
 
-from hmac import digest
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from crypto.entry import Entry, record_id
 from crypto.errors import Tampered
 from crypto.hpke import Suite
+from crypto.mac import mac
 
 BATCH_MAX_RECORDS = 256
 BATCH_MAX_RECIPIENTS = 16
@@ -104,11 +104,14 @@ def key_info(header_hash: bytes) -> bytes:
     return b"isnad-batch/v1\x00" + header_hash
 
 
-def record_secrets(batch_key: bytes, position: int) -> tuple[bytes, bytes]:
-    """The key and the salt, 32 bytes each, of the record at `position` of the batch, counted from 0.
+def record_secrets(batch_key: bytes, count: int) -> list[tuple[bytes, bytes]]:
+    """The key and the salt, 32 bytes each, of the records of a batch in order.
 
     HKDF-Expand (RFC 5869 §2.3) with SHA-256 to 64 bytes: two blocks, written out as it runs for every record.
     """
-    info = b"isnad-record/v1\x00" + position.to_bytes(4, "big")
-    key = digest(batch_key, info + b"\x01", "sha256")
-    return key, digest(batch_key, key + info + b"\x02", "sha256")
+    expand, secrets = mac(batch_key), []
+    for position in range(count):
+        info = b"isnad-record/v1\x00" + position.to_bytes(4, "big")
+        key = expand(info + b"\x01")
+        secrets.append((key, expand(key + info + b"\x02")))
+    return secrets

@@ -61,10 +61,10 @@ def record_id(sender: str, contract: str, source_ref: str, op: str) -> str:
 def _record_id(*parts: str) -> str:
     if "\x00" in "".join(parts):
         raise ValueError("the parts of a record id hold no U+0000")
-    digest = sha256("\x00".join(("isnad-record/v1", *parts)).encode()).digest()
-    value = int.from_bytes(digest[:16], "big")
-    value = value & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62  # version 8, variant 10
-    text = f"{value:032x}"
+    octets = bytearray(sha256("\x00".join(("isnad-record/v1", *parts)).encode()).digest()[:16])
+    octets[6] = octets[6] & 0x0F | 0x80  # version 8
+    octets[8] = octets[8] & 0x3F | 0x80  # variant 10
+    text = octets.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 

@@ -147,7 +147,7 @@ def open_batch(message: bytes, expected: Expectation, seen: Checkpoints) -> Open
     # 6. Decrypt. The key and every ciphertext are bound to the header, each ciphertext to its entry.
     header_hash = sha256(parts.header_octets).digest()
     batch_key = unwrap(private, key_info(header_hash), wrapped)
-    secrets = [record_secrets(batch_key, position) for position in range(header.count)]
+    secrets = record_secrets(batch_key, header.count)
     plain = [
         _decrypt(key, ciphertext, header_hash + entry)
         for (key, _), ciphertext, entry in zip(secrets, parts.ciphertexts, parts.entries, strict=True)

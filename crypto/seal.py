@@ -140,10 +140,9 @@ def _seal(
     header_octets = header.octets()
     header_hash = sha256(header_octets).digest()
     entries, salts, sealed, named = [], [], [], set()
-    for position, record in enumerate(records):
+    for record, (key, salt) in zip(records, record_secrets(batch_key, len(records)), strict=True):
         if len(record.octets) > RECORD_MAX_BYTES:
             raise ValueError("a record has at most 1 MiB")
-        key, salt = record_secrets(batch_key, position)
         octets, entry = _entry(record, salt)
         agree(header, entry)
         named.add(entry.recipient)

@@ -5,7 +5,6 @@ A pure function of its arguments and the contracts in force, so it runs in as ma
 
 from __future__ import annotations
 
-import hmac
 import os
 import time
 import uuid
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import contracts
 from crypto.canonical import canonical
+from crypto.mac import Mac, mac
 from crypto.seal import BatchHeader, Draft, Unsealed, record_id, seal
 from gateway.records import (
     Batch,
@@ -49,7 +49,7 @@ def prepare(
     settled: Settled,
 ) -> Batch:
     """Conform the records of `parts` and seal those that do; `settled` as `ports.Prepare` says."""
-    work = _Work(terms, settled)
+    work = _Work(terms, settled, mac(terms.pseudonym_key), mac(terms.promise_key))
     binding = catalogue.binding(terms.sender, terms.contract)
     contract = catalogue.contract(terms.contract)
     for number, part in enumerate(parts):
@@ -83,6 +83,8 @@ class _Work:
 
     terms: Terms
     settled: Settled
+    pseudonym: Mac
+    promise: Mac
     unsealed: list[Unsealed] = field(default_factory=list)
     kept: list[_Finish] = field(default_factory=list)
     held: list[tuple[Unsealed, _Finish]] = field(default_factory=list)
@@ -117,9 +119,9 @@ class _Work:
         if verdict in UNFOUNDED:
             self.refuse(sent, framed.position, UNFOUNDED[verdict])
             return
-        subject = _pseudonym(terms.pseudonym_key, conformed.nid)
+        subject = self.pseudonym(conformed.nid.encode()) if conformed.nid else b""
         octets = canonical(_event(terms, identifier, conformed, subject))
-        fingerprint = hmac.digest(terms.promise_key, b"isnad-fingerprint/v1\0" + octets, "sha256")
+        fingerprint = self.promise(b"isnad-fingerprint/v1\0" + octets)
         first = self.fingerprints.setdefault(identifier, self.settled.promised.get(identifier, fingerprint))
         if first is not fingerprint:
             if first == fingerprint:
@@ -273,10 +275,6 @@ def _event(
     if subject:
         event["subject"] = _b64(subject)
     return event
-
-
-def _pseudonym(key: bytes, national_id: str | None) -> bytes:
-    return hmac.digest(key, national_id.encode(), "sha256") if national_id else b""
 
 
 def _origin(part: Part) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The words of the exchange: what a record is called at each step of its way.
 
 Everything here is frozen. A later step's type can only be made from an earlier one's, so code that would queue
-what was never sealed, or promise what was never logged, does not type-check.
+what was never sealed, or promise what was never logged, does not type-check. What is made for every record is a
+`msgspec.Struct`, which takes a sixth of the time that a dataclass does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from crypto.hpke import PublicKey, Suite
 from crypto.receipt import BatchReceipt, Receipt
@@ -65,8 +68,7 @@ class Refusal:
     rule: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Framed:
+class Framed(msgspec.Struct, frozen=True):
     """One record cut out of a submission: its octets as they stood there, or why it could not be cut out.
 
     `position` counts the submission's records from 1.
@@ -115,8 +117,7 @@ class Terms:
         return f"Terms({self.agreement!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """What the log must know of a sealed record beside its entry; aligned with the draft's entries.
 
     `fingerprint` is an HMAC of the canonical octets under the lane's promise key: equal content, equal fingerprint.
@@ -211,8 +212,7 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The answer for one record of a submission.
 
     Accepted: `record_id`, `index`, `salt` and the batch's receipt, from which the record's own is expanded without

@@ -2,8 +2,9 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.batch import BatchHeader
@@ -149,7 +150,7 @@ def _drafted(terms, records):
     draft = seal(header, [unsealed for _, unsealed in records], terms.recipient_keys)
     cipher = AESGCM(salt_key(terms.promise_key))
     return draft, tuple(
-        replace(kept, salt=seal_salt(cipher, kept.record_id, salt))
+        msgspec.structs.replace(kept, salt=seal_salt(cipher, kept.record_id, salt))
         for (kept, _), salt in zip(records, draft.salts, strict=True)
     )
 
