@@ -19,7 +19,7 @@ from contracts.folder import SHIPPED
 from contracts.kit.gates import examine
 from contracts.kit.place import places
 from gateway.synth.files import Flow
-from gateway.synth.noise import ACCEPTED, REVIEW
+from gateway.synth.noise import ACCEPTED, QUARANTINED
 from gateway.synth.people import Population
 
 TODAY = date(2026, 7, 1)
@@ -72,7 +72,7 @@ def _figures(form: str, binding: Binding, records: list[bytes], limit: str, pars
 
 def _usual(binding: Binding, flow: Flow) -> list[bytes]:
     """Return records as the agency sends them, with the usual noise, of which none is refused."""
-    made = [one.octets for one in islice(flow.made(0), MANY) if one.answer.outcome in {ACCEPTED, REVIEW}]
+    made = [one.octets for one in islice(flow.made(0), MANY) if one.answer.outcome in {ACCEPTED, QUARANTINED}]
     splitter = binding.splitter(binding.max_record_bytes, flow.writer.media_type)
     submission = b"".join((flow.writer.head, *made, flow.writer.tail))
     return [piece.octets for piece in [*splitter.feed(submission), *splitter.close()]]
