@@ -11,7 +11,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,17 +21,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from gateway.demo import ministry, register
+import contracts
 from gateway.demo.duplex import Gate, submit
 from gateway.demo.endpoint import Endpoint
-from gateway.demo.papers import ACCEPTED, Paper, Pile
+from gateway.demo.papers import ACCEPTED, Paper, Pile, submissions
 from gateway.demo.tally import Flow, Told
 from gateway.errors import IsnadError
 
-SUBMISSIONS: Mapping[str, Callable[[int, date], Iterator[Pile]]] = {
-    "moh": ministry.submissions,
-    "cso": register.submissions,
-}
 INBOX_PAUSE_S = 0.2
 INBOX_RECORDS = 256
 TELL_S = 0.1
@@ -119,7 +115,7 @@ async def work(task: Task) -> None:
 
 async def _send(task: Task, desk: Desk, tls: ssl.SSLContext) -> None:
     try:
-        for pile in SUBMISSIONS[task.agency](task.records, task.today):
+        for pile in submissions(contracts.load(), task.agency, task.records, task.today):
             await _submit(task, desk, tls, pile)
         desk.finished = True
     except (IsnadError, OSError) as error:

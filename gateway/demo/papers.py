@@ -1,27 +1,40 @@
-"""Submissions of synthetic records, some of them wrong, each of which says beforehand what must become of it.
+"""What the simulated agencies send: synthetic records in submissions, each with what must become of it.
 
-The same number gives the same record on the same day, in whatever process: nothing has to be shared.
+Records come from `gateway.synth`. The same day gives the same ones in whatever process, and both agencies speak of
+the same population: what the ministry notifies, the civil register has registered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from random import Random
+from datetime import date
 
-from gateway.demo.people import Generation, Person, person
+from contracts.catalogue import Catalogue
+from gateway.synth import noise
+from gateway.synth.files import Flow, Made
+from gateway.synth.noise import ACCEPTED, DUPLICATE, QUARANTINED, REFUSED
+from gateway.synth.people import Population
 
-ACCEPTED, QUARANTINED, DUPLICATE, CONFLICT = "accepted", "quarantined", "duplicate", "record.conflict"
-FAULTY, REPEATED, CONFLICTING, DOUBTFUL = 0.02, 0.02, 0.01, 0.005
-"""Shares of records that are wrong, sent again, other content under a reference used before, or for an officer."""
+__all__ = ["ACCEPTED", "DUPLICATE", "QUARANTINED", "SENDS", "Paper", "Pile", "submissions"]
 
-DAY = timedelta(days=1)
-_DEAD = Generation(date(1936, 1, 1), 10_957)
-
-Form = Mapping[str, str | int]
-"""A record in its sender's own fields, before it is written down."""
-Change = Callable[[Form], Form]
+SENDS: Mapping[str, Mapping[str, int]] = {
+    "moh": {"death.v1": 1},
+    "cso": {"death.v1": 3, "eligibility-gained.v1": 5},
+}
+"""What each agency sends, and how many parts of its records are of each contract."""
+PILE_RECORDS = 1_000
+"""About so many records are in a submission."""
+_SEED, _PERSONS, _MONTHS = "demonstration", 70_000_000, 12
+_RATES: Mapping[str, int] = {
+    **noise.USUAL,
+    noise.FAULT: 20_000,
+    noise.AGAIN: 20_000,
+    noise.OTHER_CONTENT: 10_000,
+    noise.WRONG_SEX: 5_000,
+    noise.SPREADSHEET_FILE: 0,
+}
+"""More goes wrong here than in life, so that few records show it; but no whole submission does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +52,8 @@ class Pile:
     contract: str
     media_type: str
     papers: Sequence[Paper]
-    head: bytes = b""
-    tail: bytes = b""
+    head: bytes
+    tail: bytes
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the submission's octets."""
@@ -50,70 +63,43 @@ class Pile:
         yield self.tail
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How one kind of record is made, spoilt and written.
-
-    `fill` makes form `number` as of a day. `faults` maps what is wrong to the code that it must give. `reword`
-    says the same in other characters; `alter` says something else under the same reference; `doubt` is the field
-    of the sex with its two words, the other of which an officer has to look at.
-    """
-
-    name: str
-    fill: Callable[[int, date], Form]
-    faults: Sequence[tuple[str, Change]]
-    reword: Change
-    alter: Change
-    doubt: tuple[str, str, str]
-    write: Callable[[Form], bytes]
-
-    def papers(self, count: int, today: date) -> Iterator[Paper]:
-        """Yield `count` papers; most are good."""
-        good: list[Form] = []
-        for number in range(count):
-            chance = Random(f"{self.name} {number}")  # noqa: S311  no secrets
-            roll, form = chance.random(), self.fill(number, today)
-            if roll < FAULTY:
-                code, spoil = self.faults[number % len(self.faults)]
-                yield Paper(self.write(spoil(form)), code)
-            elif roll < FAULTY + REPEATED and good:
-                again = chance.choice(good)
-                yield Paper(self.write(chance.choice((again, self.reword(again)))), DUPLICATE)
-            elif roll < FAULTY + REPEATED + CONFLICTING and good:
-                yield Paper(self.write(self.alter(chance.choice(good))), CONFLICT)
-            elif roll < FAULTY + REPEATED + CONFLICTING + DOUBTFUL:
-                yield Paper(self.write(self._doubtful(form)), QUARANTINED)
-            else:
-                good.append(form)
-                yield Paper(self.write(form), ACCEPTED)
-
-    def _doubtful(self, form: Form) -> Form:
-        """Give a person the other sex than the national ID has."""
-        field, one, other = self.doubt
-        return {**form, field: one if form[field] == other else other}
+def submissions(catalogue: Catalogue, agency: str, count: int, today: date) -> Iterator[Pile]:
+    """Yield the submissions of an agency, of `count` records together, as of a day."""
+    population = Population(_SEED, _PERSONS, today)
+    parts, left = sum(SENDS[agency].values()), count
+    for position, (contract, share) in enumerate(SENDS[agency].items(), start=1):
+        many = left if position == len(SENDS[agency]) else count * share // parts
+        left -= many
+        flow = Flow(
+            catalogue, population, agency, contract,
+            months=_MONTHS, rates=_RATES, file_records=PILE_RECORDS,
+        )  # fmt: skip
+        yield from _piles(flow, many)
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
-    """A death that both the ministry and the civil register know of."""
-
-    person: Person
-    died: date
-    reported: date
-
-
-def death(number: int, today: date) -> Death:
-    """Return death `number`, reported in the days before `today`."""
-    chance = Random(f"death {number}")  # noqa: S311  no secrets
-    reported = today - DAY * chance.randint(1, 10)
-    return Death(person(_DEAD, number), reported - DAY * chance.randint(0, 2), reported)
+def _piles(flow: Flow, count: int) -> Iterator[Pile]:
+    """Yield files of a flow until they have `count` records; of the last one as many as are asked for still."""
+    for number in range(flow.files):
+        if count <= 0:
+            return
+        papers = [_paper(one) for one in _first(list(flow.made(number)), count)]
+        count -= len(papers)
+        yield Pile(flow.contract, flow.writer.media_type, papers, flow.writer.head, flow.writer.tail)
 
 
-def setting(**values: str | int) -> Change:
-    """Return the change that gives fields these values; `__` in a name stands for a dot."""
-    return lambda form: {**form, **{name.replace("__", "."): value for name, value in values.items()}}
+def _first(made: Sequence[Made], count: int) -> list[Made]:
+    """Return `count` records of a file, or all if there are fewer; what is sent again comes last, as it does there."""
+    later = {one.ref: one for one in made if one.again}
+    once, again = list[Made](), list[Made]()
+    for one in made:
+        if one.again or len(once) + len(again) == count:
+            break
+        once.append(one)
+        if one.op == "assert" and one.ref in later and len(once) + len(again) < count:
+            again.append(later[one.ref])
+    return once + again
 
 
-def without(field: str) -> Change:
-    """Return the change that leaves a field out."""
-    return lambda form: {name: value for name, value in form.items() if name != field}
+def _paper(made: Made) -> Paper:
+    answer = made.answer
+    return Paper(made.octets, answer.code if answer.outcome == REFUSED else answer.outcome)

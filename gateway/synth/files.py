@@ -51,6 +51,8 @@ class Made(NamedTuple):
     op: str
     answer: Answer
     record: Record
+    again: bool = False
+    """Whether its reference was sent before."""
 
 
 class Flow:
@@ -59,8 +61,11 @@ class Flow:
     def __init__(
         self, catalogue: Catalogue, population: Population, agency: str, contract: str, *,
         months: int = 1, intensity: int = 1, rates: Mapping[str, int] = noise.USUAL,
+        file_records: int = FILE_RECORDS,
     ) -> None:  # fmt: skip
         """Prepare to write; `intensity` makes events so many times as frequent as in life.
+
+        A file has about `file_records` records.
 
         Raises:
             KeyError: the agency does not send such records, or they are not made up here.
@@ -74,6 +79,7 @@ class Flow:
         self.writer: Writer = writer(self.voice)
         self._noise = Noise(self.voice, self.writer, rates)
         self._rate = min(self.kind.per_million * intensity * self._months, MILLION)
+        self._file_records = file_records
         self._tag = f"{population.key.number('tag') & 0xFFFF:04x}"
 
     @property
@@ -88,7 +94,7 @@ class Flow:
             rate = DEATHS_PER_MILLION_A_YEAR * self.span.months // 12
         elif self.contract == "eligibility-gained.v1":
             rate += _EIGHTEENTHS * self.span.months // 12
-        return max(min(FILE_RECORDS * MILLION // max(rate, 1), self.population.persons), 1)
+        return max(min(self._file_records * MILLION // max(rate, 1), self.population.persons), 1)
 
     @property
     def files(self) -> int:
@@ -103,18 +109,15 @@ class Flow:
         """Yield the records of file `number`, from 0."""
         chance = Chance(self.population.key, f"file {self.agency} {self.contract} {number}")
         everywhere = noise.SPREADSHEET_FILE if self._noise.spoils_file(chance) else ""
-        again: list[Made] = []
+        last: list[Made] = []
         first = number * self.persons_per_file
         for person in range(first, first + self.persons_in(number)):
             scene = self._scene(person)
             if scene is None:
                 continue
-            count = 0
-            for record in self.kind.tell(scene):
-                for made in self._records(record, scene, count, again, everywhere):
-                    count += 1
-                    yield made
-        yield from again
+            for count, record in enumerate(self.kind.tell(scene)):
+                yield from self._records(record, scene, count, last, everywhere)
+        yield from last
 
     def _scene(self, number: int) -> Scene | None:
         """Return when and about whom there is something to report, if there is."""
@@ -156,9 +159,9 @@ class Flow:
         return f"{contract[:2].upper()}{self._tag}-{person:08}-{count}"
 
     def _records(
-        self, record: Record, scene: Scene, count: int, again: list[Made], everywhere: str
+        self, record: Record, scene: Scene, count: int, last: list[Made], everywhere: str
     ) -> Iterator[Made]:
-        """Yield a record as it is sent, and what corrects or voids it; `again` is sent at the end of the file."""
+        """Yield a record as it is sent, and what corrects or voids it; `last` is sent at the end of the file."""
         chance = scene.chance
         treatment = everywhere or self._noise.choose(chance)
         record, told = self._told(record, scene, treatment)
@@ -173,16 +176,22 @@ class Flow:
         if told:
             answer = replace(answer, noise=(*told, *answer.noise))
         octets = self.writer.record(written)
+        if treatment == noise.OUT_OF_ORDER:
+            answer = replace(answer, noise=(*answer.noise, noise.OUT_OF_ORDER))
+            last.append(Made(octets, ref, "assert", answer, record))
+            return
         yield Made(octets, ref, "assert", answer, record)
         if treatment == noise.AGAIN:
             if chance.below(2):
                 octets = self.writer.record(self._noise.reworded(form))
-            again.append(Made(octets, ref, "assert", Answer(DUPLICATE, noise=(noise.AGAIN,)), record))
+            last.append(
+                Made(octets, ref, "assert", Answer(DUPLICATE, noise=(noise.AGAIN,)), record, again=True)
+            )
         elif treatment == noise.OTHER_CONTENT and self.voice.writes("person.name"):
             other = record | {"person.name": f"{record['person.name']} زيدان"}
             octets = self.writer.record(self._form(other, ref, "assert") or form)
             answer = Answer(REFUSED, "record.conflict", noise=(noise.OTHER_CONTENT,))
-            again.append(Made(octets, ref, "assert", answer, other))
+            last.append(Made(octets, ref, "assert", answer, other, again=True))
         yield from self._followers(treatment, record, ref, waits=answer.outcome == QUARANTINED)
 
     def _followers(self, treatment: str, record: Record, ref: str, *, waits: bool) -> Iterator[Made]:

@@ -17,14 +17,14 @@ ACCEPTED, QUARANTINED, DUPLICATE, REFUSED = "accepted", "quarantined", "duplicat
 
 AGAIN, OTHER_CONTENT, CORRECTED, VOIDED = "sent again", "other content", "corrected", "voided"
 SPELLING, TWO_NAMES, WRONG_NAME = "spelling", "two names", "wrong name"
-FAULT, SPREADSHEET_FILE, LATE = "fault", "spreadsheet file", "late"
+FAULT, SPREADSHEET_FILE, LATE, OUT_OF_ORDER = "fault", "spreadsheet file", "late", "out of order"
 _DIGITS, _PRESENTATION, _DECORATION, _MARKS = (
     "arabic digits",
     "presentation forms",
     "tatweel and vowels",
     "direction mark",
 )
-_WRONG_SEX, _WAITING = "wrong sex", "corrected while it waits"
+WRONG_SEX, _WRONG_BIRTH_DATE, _WAITING = "wrong sex", "wrong birth date", "corrected while it waits"
 
 USUAL: Mapping[str, int] = {
     SPELLING: 50_000,
@@ -34,7 +34,9 @@ USUAL: Mapping[str, int] = {
     _MARKS: 1_000,
     TWO_NAMES: 5_000,
     WRONG_NAME: 10_000,
-    _WRONG_SEX: 500,
+    WRONG_SEX: 500,
+    _WRONG_BIRTH_DATE: 500,
+    OUT_OF_ORDER: 10_000,
     FAULT: 10_000,
     AGAIN: 5_000,
     OTHER_CONTENT: 1_000,
@@ -127,6 +129,8 @@ class Noise:
         self._writer = writer
         self._slots = {slot.target: slot for slot in voice.slots}
         self._paths = [slot.path for slot in voice.slots]
+        rules = [rule.years for rule in voice.binding.contract.rules if rule.years]
+        self._age_counts = any("/person/birth_date" in years for years in rules)
         self._file_rate = rates.get(SPREADSHEET_FILE, 0) if writer.ending == "csv" else 0
         each = {name: rate for name, rate in rates.items() if name != SPREADSHEET_FILE}
         self._choice = Weighted({**each, "": MILLION - sum(each.values())})
@@ -163,7 +167,9 @@ class Noise:
         yield _Treatment(_PRESENTATION, self._names(lambda name: name.replace(*_LAM_ALEF).replace(*_MEEM)))
         yield _Treatment(_DECORATION, self._names(_decorated), remarks=(_SANITISED,))
         yield _Treatment(_MARKS, self._names(lambda name: name + _MARK), remarks=(_SANITISED,))
-        yield _Treatment(_WRONG_SEX, self._other_sex, QUARANTINED, "review.nid.sex")
+        yield _Treatment(WRONG_SEX, self._other_sex, QUARANTINED, "review.nid.sex")
+        if not self._age_counts:
+            yield _Treatment(_WRONG_BIRTH_DATE, self._other_birth_date, QUARANTINED, "review.nid.birth_date")
         yield _Treatment(_WAITING, self._other_sex, QUARANTINED, "review.nid.sex")
         scientific = "record.nid.scientific"
         yield _Treatment(SPREADSHEET_FILE, self._number(_as_spreadsheets_do), REFUSED, scientific)
@@ -237,6 +243,16 @@ class Noise:
             return form
         other = next((word for code in sex.values if (word := sex.back(code)) != form[sex.path]), None)
         return form if other is None else {**form, sex.path: other}
+
+    def _other_birth_date(self, form: Form) -> Form:
+        """Give the record another day of the month than its national ID has, if it has both."""
+        born, nid = self._slots.get("person.birth_date"), self._slots.get("person.nid")
+        if born is None or nid is None or born.path not in form or nid.path not in form:
+            return form
+        at = born.date_form.replace("%Y", "0000").replace("%m", "00").index("%d")
+        written = str(form[born.path])
+        other = "02" if written[at : at + 2] == "01" else "01"
+        return {**form, born.path: written[:at] + other + written[at + 2 :]}
 
 
 def misspelt(name: str) -> str:

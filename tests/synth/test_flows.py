@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import date, timedelta
 
 import pytest
+from support.outcomes import outcome
 
 import contracts
 from contracts.text import split_name
@@ -41,38 +42,7 @@ def outcomes(flow, number, seen):
     pieces = splitter.feed(octets) + splitter.close()
     assert len(pieces) == len(made)
     for piece, one in zip(pieces, made, strict=True):
-        yield one, outcome(binding, piece, seen)
-
-
-def outcome(binding, piece, seen):
-    """What becomes of a record; `seen` remembers, under a reference and an operation, what became of others."""
-    try:
-        if piece.refusal is not None:
-            raise piece.refusal
-        conformed = binding.conform(piece.octets, TODAY)
-    except contracts.Refused as refused:
-        return "refused", refused.code, (), None
-    ref, op, prior = conformed.source_ref, conformed.op, conformed.prior_ref
-    if (ref, op) in seen:
-        same = seen[ref, op] == conformed.payload
-        return ("duplicate", "", (), conformed) if same else ("refused", "record.conflict", (), None)
-    if prior and (unfounded := _unfounded(prior, seen)):
-        return "refused", unfounded, (), None
-    seen[ref, op] = conformed.payload
-    if op == "void":
-        seen["gone", ref] = seen["gone", prior] = True
-    if prior and ("waits", prior) in seen:
-        return "quarantined", "review.prior", conformed.warnings, conformed
-    if conformed.review:
-        seen["waits", ref] = True
-        return "quarantined", *conformed.review, conformed.warnings, conformed
-    return "accepted", "", conformed.warnings, conformed
-
-
-def _unfounded(prior, seen):
-    if ("gone", prior) in seen:
-        return "record.prior_void"
-    return "" if {(prior, "assert"), (prior, "correct")} & seen.keys() else "record.prior_missing"
+        yield one, outcome(binding, piece, TODAY, seen)
 
 
 def meant(one, flow):
