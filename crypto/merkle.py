@@ -109,14 +109,18 @@ def inclusion_proof(index: int, size: int, subtree: Subtree) -> tuple[bytes, ...
         raise ValueError("no such leaf in a tree of this size")
     path = []
     lo, hi = 0, size
-    while hi - lo > 1:
+    while (hi - lo) & (hi - lo - 1):
         middle = _split(lo, hi)
         if index < middle:
             path.append(_mth(middle, hi, subtree))
             hi = middle
         else:
-            path.append(_mth(lo, middle, subtree))
+            path.append(subtree(lo, middle))
             lo = middle
+    # What is left is a perfect subtree, where a node's sibling differs from it in the last bit.
+    for level in reversed(range((hi - lo).bit_length() - 1)):
+        sibling = index >> level ^ 1
+        path.append(subtree(sibling << level, (sibling + 1) << level))
     return tuple(reversed(path))
 
 

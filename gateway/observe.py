@@ -53,6 +53,7 @@ INT_BITS = 64
 # so what looks like one has come in by mistake.
 _NATIONAL_ID = re.compile(r"(?<![0-9A-Za-z])[23٢٣۲۳][0-9٠-٩۰-۹]{13}(?![0-9A-Za-z])")  # noqa: RUF001  digits meant
 _NATIONAL_ID_DIGITS = 14
+_SHORT = 10 ** (_NATIONAL_ID_DIGITS - 1)  # a number with that many digits
 _MASK = "[masked]"
 _NUMBER = re.compile(r"[0-9]{6,}")
 
@@ -184,10 +185,13 @@ def _masked(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-def _safe(value: object) -> object:
+def _safe(value: object) -> object:  # noqa: PLR0911  one for each kind of value
     """Return a value as it may be shown: scalars, short texts, lists of them; of all else only its type."""
+    # Most are too short to hold what must not be shown.
     if type(value) is str and len(value) < _NATIONAL_ID_DIGITS and value.isascii():
-        return value  # as most are
+        return value
+    if type(value) is int and -_SHORT < value < _SHORT:
+        return value
     match value:
         case None | bool() | float():
             return value

@@ -51,11 +51,16 @@ YEAR = timedelta(days=365)
 
 @dataclass(slots=True)
 class Running:
-    """A process of the site. What it says of itself is kept, one JSON object a line, in `said`."""
+    """A process of the site, and the lines it has written."""
 
     name: str
     popen: subprocess.Popen[bytes] = field(repr=False)
-    said: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    lines: list[bytes] = field(default_factory=list, repr=False)
+
+    @property
+    def said(self) -> list[dict[str, Any]]:
+        """What the process has said of itself, one JSON object a line."""
+        return [_read(line) for line in list(self.lines)]
 
     def wait_for(self, event: str, timeout_s: float = START_S) -> dict[str, Any]:
         """Return the first line with this event, once it has been said.
@@ -65,7 +70,7 @@ class Running:
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            for line in list(self.said):
+            for line in self.said:
                 if line.get("event") == event:
                     return line
             if self.popen.poll() is not None:
@@ -355,11 +360,15 @@ def _listen(running: Running, path: Path) -> None:
     stream = running.popen.stdout
     if stream is None:
         raise ValueError("a process of the site is listened to")
-    with path.open("ab") as kept:
+    with path.open("ab", buffering=0) as kept:
         for line in stream:
             kept.write(line)
-            kept.flush()
-            try:
-                running.said.append(json.loads(line))
-            except ValueError:
-                running.said.append({"event": "said", "text": line.decode("utf-8", "replace")})
+            running.lines.append(line)
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return {"event": "said", "text": line.decode("utf-8", "replace")}
+    return said

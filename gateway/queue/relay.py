@@ -17,7 +17,7 @@ AT_ONCE = 32
 """Messages published together: at 256 records of 1.4 KiB each about 12 MiB, and 64 MiB at the very most."""
 LOOK_S = 0.2
 """How often the outbox is looked into when nobody says that there is something."""
-GATHER_S = 0.05
+GATHER_S = 0.2
 """How long messages gather after some were relayed: every time costs two transactions and a signature."""
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 5.0
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 HOST = "localhost"
 READ_BYTES = 1 << 18
-WRITE_BYTES = 1 << 14  # one TLS record
+RECORD_BYTES = 1 << 14  # of TLS, at most
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _Asking:
         ends = self.answer.find(b"\r\n\r\n")
         if ends < 0:
             return False
-        at = self.answer.lower().index(b"content-length:", 0, ends) + 15
+        at = self.answer[:ends].lower().index(b"content-length:") + 15
         return len(self.answer) >= ends + 4 + int(self.answer[at : self.answer.index(b"\r", at)])
 
 
@@ -86,10 +86,11 @@ def one_by_one(
         for descriptor, _ in poll.poll(0.1):
             one = by_descriptor[descriptor]
             try:
-                while data := one.connection.recv(READ_BYTES):
-                    one.answer += data
+                one.answer += one.connection.recv(RECORD_BYTES)
+                while one.connection.pending():
+                    one.answer += one.connection.recv(RECORD_BYTES)
             except ssl.SSLWantReadError:
-                pass
+                continue
             if not one.whole():
                 continue
             if not one.answer.startswith(status, 9):
@@ -127,7 +128,7 @@ def stream(
                 try:
                     for _ in range(16):
                         while waiting:
-                            waiting = waiting[connection.send(waiting[:WRITE_BYTES]) :]
+                            waiting = waiting[connection.send(waiting[:RECORD_BYTES]) :]
                         block = next(blocks, b"")
                         waiting = memoryview(b"%x\r\n%s\r\n" % (len(block), block))
                         if not block:
