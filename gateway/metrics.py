@@ -48,6 +48,10 @@ BATCH_RECORDS = Histogram(
 )
 OUTBOX_MESSAGES = Gauge("isnad_outbox_messages", "Batches that wait for the queue", registry=REGISTRY)
 OUTBOX_BYTES = Gauge("isnad_outbox_bytes", "Octets of the batches that wait for the queue", registry=REGISTRY)
+QUARANTINE_RECORDS = Gauge("isnad_quarantine_records", "Records that wait for an officer", registry=REGISTRY)
+QUARANTINE_OLDEST_SECONDS = Gauge(
+    "isnad_quarantine_oldest_seconds", "Age of the oldest record that waits for an officer", registry=REGISTRY
+)
 QUEUE_UP = Gauge("isnad_queue_up", "1 while the queue takes messages", registry=REGISTRY)
 RELAY_LAG_SECONDS = Gauge(
     "isnad_relay_lag_seconds", "Age of the oldest batch that waits for the queue", registry=REGISTRY

@@ -60,12 +60,12 @@ class ByRegistry:
         """See `ports.Rules.terms`. Asks the key server the first time an agreement is used; see `warm`."""
         snapshot = self._in_force()
         agreement = _agreement(snapshot, sender, recipient, contract, at_ms)
-        freeze = _freeze(snapshot, agreement, at_ms)
+        held = freeze(snapshot, agreement.file.recipient, contract, at_ms)
         if snapshot is not self._terms_of:
             self._terms_of, self._terms = snapshot, {}
-        known = self._terms.get((agreement.file.id, freeze))
+        known = self._terms.get((agreement.file.id, held))
         if known is None:
-            known = self._terms[agreement.file.id, freeze] = self._made(snapshot, agreement, freeze)
+            known = self._terms[agreement.file.id, held] = self._made(snapshot, agreement, held)
         return known
 
     def warm(self, at_ms: int) -> None:
@@ -133,7 +133,7 @@ class ByRegistry:
             self._refusals.agency(sender, error.code)
             raise
 
-    def _made(self, snapshot: Snapshot, agreement: Agreement, freeze: str) -> Terms:
+    def _made(self, snapshot: Snapshot, agreement: Agreement, held: str) -> Terms:
         sender, recipient, contract = agreement.exchange
         try:
             return Terms(
@@ -143,7 +143,7 @@ class ByRegistry:
                 contract=contract,
                 lane=sender,
                 suite=self._suite,
-                freeze=freeze,
+                freeze=held,
                 catalogue=snapshot.catalogue.digest,
                 recipient_keys=tuple(
                     self._keys.recipients.public(kid)
@@ -184,12 +184,15 @@ def _quota(snapshot: Snapshot, sender: str) -> Quota:
     return agency.file.quota
 
 
-def _freeze(snapshot: Snapshot, agreement: Agreement, at_ms: int) -> str:
-    """Only what goes to the keeper of the voter register can change it; answers and questions pass."""
-    if snapshot.registry.agencies[agreement.file.recipient].file.role != "authority":
+def freeze(snapshot: Snapshot, recipient: str, contract: str, at_ms: int) -> str:
+    """Return whether a record passes at an instant (Unix ms), or is on `hold` until an electoral freeze is over.
+
+    Only what goes to the keeper of the voter register can change it; answers and questions pass.
+    """
+    if snapshot.registry.agencies[recipient].file.role != "authority":
         return "pass"
     day = datetime.fromtimestamp(at_ms / 1000, LEGAL_ZONE).date()
-    return snapshot.calendar.freeze(snapshot.catalogue.contract(agreement.file.contract).freeze, day)
+    return snapshot.calendar.freeze(snapshot.catalogue.contract(contract).freeze, day)
 
 
 def _groups(pieces: Sequence[contracts.Piece]) -> Iterator[tuple[Framed, ...]]:

@@ -22,7 +22,7 @@ from adapters.sftp.journal import Entry
 from adapters.sftp.names import RECEIPTS, RESULTS, SUMMARY
 from adapters.sftp.tree import Tree
 from gateway.doors import Evidence
-from gateway.records import Outcome, Outcomes
+from gateway.records import Outcome, Outcomes, Status
 
 COLUMNS = ("row", "reference", "outcome", "code", "field", "rule", "record", "index")
 
@@ -36,10 +36,14 @@ _ENTRY = msgspec.json.Decoder(_Accepted)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A record that was accepted from this file before an interruption, and is answered only now."""
+    """A record that was promised from this file before an interruption, and is answered only now.
+
+    `review` has the codes of what an officer has to look at.
+    """
 
     reference: str
     receipt: Evidence | None
+    review: tuple[str, ...]
 
 
 class Answers:
@@ -103,7 +107,9 @@ class Answers:
             "index": outcome.index,
         }
         before = b""
-        if outcome.batch is not None:
+        if outcome.batch is not None and outcome.status is Status.QUARANTINED:  # a batch for itself
+            members["receipt"] = orjson.Fragment(outcome.receipt().to_json())
+        elif outcome.batch is not None:
             if outcome.batch is not self._batch:
                 self._batch = outcome.batch
                 before = b'{"batch":%s}\n' % outcome.batch.to_json()

@@ -39,6 +39,7 @@ log = structlog.get_logger()
 class _Own(msgspec.Struct):
     submission: str = ""
     source_ref: str = ""
+    review: tuple[str, ...] = ()
 
 
 _ENTRY = msgspec.json.Decoder(_Own)
@@ -137,8 +138,8 @@ class Taking:
     async def _known(self, entry: Entry, outcomes: Outcomes) -> Mapping[int, Known]:
         """Return, by position, the records of this file that were promised before the crash and not answered.
 
-        A lane's indices rise with the rows of a file, so what lies beyond the last index that was answered, and names
-        this file, was accepted from it; when the same record stands in it once more, its index is not beyond any more.
+        A lane's indices rise with the groups of a file, so what lies beyond the last index that was answered, and names
+        this file, was promised from it; when the same record stands in it once more, only the first is meant.
         """
         if not self._resumed:
             return {}
@@ -151,15 +152,12 @@ class Taking:
 
     def _promised(self, entry: Entry, repeated: list[Outcome]) -> Mapping[int, Known]:
         found: dict[int, Known] = {}
-        highest = entry.last_index
-        for each in repeated:
-            history = self._files.records.history(each.record_id, entry.agency)
+        for record_id, each in {each.record_id: each for each in reversed(repeated)}.items():
+            history = self._files.records.history(record_id, entry.agency)
             own = _ENTRY.decode(history[0]) if history else _Own()
-            if each.index > highest and own.submission == entry.id:
-                highest = each.index
-                found[each.position] = Known(
-                    own.source_ref, self._files.records.receipt(each.record_id, entry.agency)
-                )
+            if own.submission == entry.id:
+                receipt = self._files.records.receipt(record_id, entry.agency)
+                found[each.position] = Known(own.source_ref, receipt, own.review)
         return found
 
     def _submission(self, entry: Entry, octets: AsyncIterator[bytes]) -> Submission:
@@ -251,13 +249,17 @@ def _told(entry: Entry) -> dict[str, str | int | float]:
     """Return what a log line says of a file that has ended."""
     return {
         "submission": entry.id, "sender": entry.agency, "contract": entry.contract, "code": entry.code,
-        "bytes": entry.size, "records": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
-        "refused": entry.refused, "duration_s": round((entry.ended_ms - entry.whole_ms) / 1000, 3),
+        "bytes": entry.size, "records": entry.position, "accepted": entry.accepted,
+        "quarantined": entry.quarantined, "duplicate": entry.duplicate, "refused": entry.refused,
+        "duration_s": round((entry.ended_ms - entry.whole_ms) / 1000, 3),
     }  # fmt: skip
 
 
 def _settled(outcome: Outcome, known: Mapping[int, Known]) -> Outcome:
-    return replace(outcome, status=Status.ACCEPTED) if outcome.position in known else outcome
+    if outcome.position not in known:
+        return outcome
+    review = known[outcome.position].review
+    return replace(outcome, status=Status.QUARANTINED if review else Status.ACCEPTED, warnings=review)
 
 
 def _now_ms() -> int:

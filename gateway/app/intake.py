@@ -240,10 +240,18 @@ def _store_word(outbox: StoreOutbox, store: Store) -> str:
     if shutil.disk_usage(Path(store.path).parent).free < DISK_LEAST_BYTES:
         return "disk full"
     state = outbox.state()
+    quarantine = outbox.quarantine()
+    metrics.QUARANTINE_RECORDS.set(quarantine.records)
+    metrics.QUARANTINE_OLDEST_SECONDS.set(_age_s(quarantine.oldest_ms))
     metrics.OUTBOX_MESSAGES.set(state.messages)
     metrics.OUTBOX_BYTES.set(state.octets)
-    metrics.RELAY_LAG_SECONDS.set(max(0.0, time.time() - state.oldest_ms / 1000) if state.oldest_ms else 0.0)
+    metrics.RELAY_LAG_SECONDS.set(_age_s(state.oldest_ms))
     return OK if state.octets < store.outbox_max_bytes else "outbox full"
+
+
+def _age_s(since_ms: int) -> float:
+    """Return how long ago an instant was (Unix ms); 0 when there is none."""
+    return max(0.0, time.time() - since_ms / 1000) if since_ms else 0.0
 
 
 def _queue_word(relay: Relay) -> str:

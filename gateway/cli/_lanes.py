@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import Invalid
+from crypto.errors import KeysUnavailable
 from crypto.openbao import Administrator, Connection
 from gateway.errors import Unavailable
 from gateway.log.reading import Readers
@@ -31,7 +32,15 @@ configured: Callable[[F], F] = click.option(
     default="config",
     show_default=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    callback=lambda _context, _option, folder: _settings(folder),
+    callback=lambda _context, _option, folder: loaded(folder),
+    help="The configuration folder.",
+)
+config_folder: Callable[[F], F] = click.option(
+    "--config",
+    envvar="ISNAD_CONFIG",
+    default="config",
+    show_default=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The configuration folder.",
 )
 as_json: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -64,6 +73,18 @@ def key_server(settings: Settings) -> Iterator[Administrator]:
         yield Administrator(connection, token)
 
 
+def officer(keys: Administrator) -> str:
+    """Return the name under which the key server knows the officer.
+
+    Raises:
+        Unavailable: `unavailable.keys`.
+    """
+    try:
+        return keys.holder()
+    except KeysUnavailable as error:
+        raise Unavailable("unavailable.keys", str(error)) from error
+
+
 def print_entries(entries: Sequence[Found], *, as_json: bool) -> None:
     """Show entries, as a table or as JSON lines `{"lane", "index", "entry"}`."""
     if as_json:
@@ -91,7 +112,12 @@ def _text(value: object) -> str:
     return printable(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
-def _settings(folder: Path) -> Settings:
+def loaded(folder: Path) -> Settings:
+    """Return the settings of a configuration folder.
+
+    Raises:
+        click.ClickException: it has problems.
+    """
     try:
         return Settings.load(folder)
     except Invalid as error:

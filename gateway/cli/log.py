@@ -18,9 +18,9 @@ from contracts import nid
 from contracts.errors import Refused
 from crypto.errors import KeysUnavailable
 from crypto.note import LogPolicy
-from crypto.openbao import Administrator, LanePseudonyms, TransitSigner
+from crypto.openbao import LanePseudonyms, TransitSigner
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json, policy_to_json
-from gateway.cli._lanes import as_json, configured, key_server, print_entries, reading
+from gateway.cli._lanes import as_json, configured, key_server, officer, print_entries, reading
 from gateway.errors import IsnadError, Unavailable
 from gateway.log import search as searching
 from gateway.log.proofs import lane_named, proof_at
@@ -187,18 +187,11 @@ def _by_citizen(settings: Settings, db: sqlite3.Connection, reason: str | None) 
         raise click.ClickException("that is not a national ID") from error
     names = [name for name in searching.lanes(db) if name != GATEWAY]
     with key_server(settings) as keys:
-        officer, pseudonyms = _holder(keys), _pseudonyms(LanePseudonyms(keys), names, citizen)
+        who, pseudonyms = officer(keys), _pseudonyms(LanePseudonyms(keys), names, citizen)
     with closing(StoreSpool(Path(settings.store.path))) as spool:
-        fields = (("officer", officer), ("reason", reason), ("lanes", len(names)))
+        fields = (("officer", who), ("reason", reason), ("lanes", len(names)))
         spool.leave([Event(GATEWAY, "officer.searched", fields)])
     return [found for name in names for found in searching.by_subject(db, name, pseudonyms[name])]
-
-
-def _holder(keys: Administrator) -> str:
-    try:
-        return keys.holder()
-    except KeysUnavailable as error:
-        raise Unavailable("unavailable.keys", str(error)) from error
 
 
 def _pseudonyms(keys: LanePseudonyms, names: list[str], citizen: str) -> dict[str, bytes]:

@@ -15,13 +15,15 @@ import click
 import orjson
 
 from contracts.errors import Invalid
+from crypto.batch import MESSAGE_MAX_BYTES
 from gateway import observe
 from gateway.consumer import sidecar
 from gateway.consumer.answers import Answers
 from gateway.consumer.consumer import Consumer, State
-from gateway.consumer.core import Settings, connected
+from gateway.consumer.core import Settings, connected, opening
 from gateway.consumer.ledger import LedgerFile
 from gateway.queue.access import queue_of
+from gateway.records import Message
 
 
 @click.group("open", invoke_without_command=True)
@@ -115,6 +117,21 @@ def answer(settings: Settings, answers: BinaryIO) -> None:
     with _ledger(settings) as ledger:
         kept = sidecar.keep(Answers(ledger), answers)
     click.echo(f"{kept.kept} kept, {kept.not_owed} not owed")
+
+
+@open.command("message")
+@click.argument("message", type=click.File("rb"))
+@click.pass_obj
+def message(settings: Settings, message: BinaryIO) -> None:
+    """Open one sealed MESSAGE that an officer of the gateway has sent for review, and print its events as lines.
+
+    It is verified like every other. Its records do not count as handed over: once they are released they come
+    through the queue.
+    """
+    body = message.read(MESSAGE_MAX_BYTES + 1)
+    with _ledger(settings) as ledger, opening(settings, ledger) as opener:
+        for record in opener.open(Message("", f"{settings.participant}.", body)):
+            click.echo(record.event)
 
 
 @open.command("resend")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import orjson
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.errors import Invalid
-from gateway.cli._lanes import as_json, printable
+from gateway.cli._lanes import as_json, config_folder, printable
 from gateway.log.spool import StoreSpool
 from gateway.queue.access import queue_of
 from gateway.records import GATEWAY, Event
@@ -25,17 +24,6 @@ from gateway.settings import Settings
 PARKED_SHOWN = 20
 """Messages whose headers are shown when no other number is asked for: a broker sends their bodies along."""
 PARKED_MAX = 1000
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_config: Callable[[F], F] = click.option(
-    "--config",
-    envvar="ISNAD_CONFIG",
-    default="config",
-    show_default=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The configuration folder.",
-)
 
 
 @click.group("queue")
@@ -47,7 +35,7 @@ def queue() -> None:
 
 
 @queue.command("list")
-@_config
+@config_folder
 @as_json
 def list_queues(config: Path, as_json: bool) -> None:  # noqa: FBT001  a flag
     """List the queues of all agreements, with how many messages wait and how many are parked."""
@@ -58,7 +46,7 @@ def list_queues(config: Path, as_json: bool) -> None:  # noqa: FBT001  a flag
 
 
 @queue.command("parked")
-@_config
+@config_folder
 @click.argument("name", metavar="QUEUE")
 @click.option("--limit", default=PARKED_SHOWN, show_default=True, type=click.IntRange(1, PARKED_MAX))
 @as_json
@@ -71,7 +59,7 @@ def parked(config: Path, name: str, limit: int, as_json: bool) -> None:  # noqa:
 
 
 @queue.command("requeue")
-@_config
+@config_folder
 @click.argument("name", metavar="QUEUE")
 @click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
 def requeue(config: Path, name: str, messages: tuple[str, ...]) -> None:

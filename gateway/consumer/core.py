@@ -126,20 +126,30 @@ def connected(settings: Settings, decided: Decided = no_decisions) -> Iterator[C
     """As `connect`, with settings that were read."""
     with ExitStack() as stack:
         ledger = stack.enter_context(closing(LedgerFile(Path(settings.ledger))))
-        session = stack.enter_context(_session(settings.keys))
-        reader = Reader(
-            kids={settings.participant: settings.keys.key_ids},
-            lanes={sender: sender for sender in settings.senders},
-            origin=settings.origin,
-            suites=frozenset(settings.suites),
-        )
-        opener = BatchOpener(reader, Seeds(session, "nea"), _log_keys(settings, session), ledger)
+        opener = stack.enter_context(opening(settings, ledger))
         queue = stack.enter_context(queue_of(settings.queue))
         answering = Answering(
             Answers(ledger), settings.participant, settings.gateway.url, _client_context(settings.gateway)
         )
         stack.enter_context(answering.running())
         yield Consumer(queue=queue, queues=settings.queues, opener=opener, ledger=ledger, decided=decided)
+
+
+@contextmanager
+def opening(settings: Settings, ledger: LedgerFile) -> Iterator[BatchOpener]:
+    """Open sealed batches with the participant's keys; nothing is taken from a queue, and nothing is answered.
+
+    Raises:
+        Unavailable: `unavailable.keys` or `unavailable.secret`.
+    """
+    reader = Reader(
+        kids={settings.participant: settings.keys.key_ids},
+        lanes={sender: sender for sender in settings.senders},
+        origin=settings.origin,
+        suites=frozenset(settings.suites),
+    )
+    with _session(settings.keys) as session:
+        yield BatchOpener(reader, Seeds(session, "nea"), _log_keys(settings, session), ledger)
 
 
 def _log_keys(settings: Settings, session: Session) -> LogKeys:

@@ -85,14 +85,17 @@ class Chains:
         return known | {prior: self._changed[prior] for prior in named if prior in self._changed}
 
 
-def standings(db: sqlite3.Connection, places: Collection[int]) -> dict[int, Standing]:
-    """Return for each place of a record in the store whether the record stands."""
+def standings(db: sqlite3.Connection, places: Collection[int], before: int = 1 << 63) -> dict[int, Standing]:
+    """Return for each place of a record in the store whether the record stands.
+
+    What voids it counts if its own place is below `before`.
+    """
     voided_by = dict[int, list[int]]()
     gone = set[int]()
     for place, event, kind, op in _about(db, places):
         if kind == REFUSED:
             gone.add(place)
-        elif op == "void":
+        elif op == "void" and event < before:
             voided_by.setdefault(place, []).append(event)
     voids = [void for several in voided_by.values() for void in several]
     refused = {place for place, _, kind, _ in _about(db, voids) if kind == REFUSED}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.log.committer import Committer
+from gateway.log.quarantine import QuarantineState
+from gateway.log.quarantine import state as quarantine_state
 from gateway.log.reading import Readers
 from gateway.log.store import translated
 from gateway.ports import Outgoing
@@ -72,6 +74,15 @@ class StoreOutbox:
             messages, held, octets = db.execute(counts).fetchone()
             (oldest_ms,) = db.execute(oldest).fetchone() or (0,)
         return OutboxState(messages, held, octets, oldest_ms)
+
+    def quarantine(self) -> QuarantineState:
+        """Return the same of what waits for an officer, and is not in the outbox yet.
+
+        Raises:
+            Unavailable: `unavailable.store`.
+        """
+        with translated():
+            return quarantine_state(self._readers.db())
 
     def close(self) -> None:
         """Close the store; nothing may be reading."""

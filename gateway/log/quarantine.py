@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import orjson
-
+from crypto.entry import parse_entry, record_id
+from gateway.log.chains import Standing, standings
 from gateway.log.decisions import DECISIONS
 from gateway.log.promises import promised
 from gateway.log.proofs import lane_named
@@ -52,24 +52,41 @@ def waiting(db: sqlite3.Connection) -> Iterator[Waiting]:
     yield from _found(db, "ORDER BY quarantine.time_ms, quarantine.place")
 
 
-def waiting_one(db: sqlite3.Connection, record_id: str) -> Waiting | None:
+def waiting_one(db: sqlite3.Connection, identifier: str) -> Waiting | None:
     """Return one record, if it waits.
 
     Raises:
         ValueError: not a record id.
     """
-    place = _place(db, record_id)
+    place = _place(db, identifier)
     return None if place is None else next(_found(db, "WHERE quarantine.place = ?", place), None)
 
 
-def message(db: sqlite3.Connection, record_id: str) -> Message | None:
+def prior_standing(db: sqlite3.Connection, one: Waiting) -> Standing | None:
+    """Return whether what a waiting record corrects or voids stands, as far as that came before it.
+
+    None when it corrects or voids nothing.
+    """
+    own = parse_entry(one.entry)
+    if not own.prior_ref:
+        return None
+    place = place_of(lane_named(db, one.lane).number, one.index)
+    ids = [record_id(own.sender, own.contract, own.prior_ref, op) for op in ("assert", "correct")]
+    places = {found for found in (_place(db, prior) for prior in ids) if found is not None and found != place}
+    found = standings(db, places, before=place).values()
+    return next(
+        (standing for standing in (Standing.STANDS, Standing.WAITS) if standing in found), Standing.GONE
+    )
+
+
+def message(db: sqlite3.Connection, identifier: str) -> Message | None:
     """Return the sealed message of a record that waits.
 
     Raises:
         ValueError: not a record id.
     """
     query = "SELECT batch, recipient, contract, body FROM quarantine WHERE place = ?"
-    row = db.execute(query, (_place(db, record_id),)).fetchone()
+    row = db.execute(query, (_place(db, identifier),)).fetchone()
     return None if row is None else Message(row[0], f"{row[1]}.{row[2]}", row[3])
 
 
@@ -82,9 +99,9 @@ def _found(db: sqlite3.Connection, which: str, *values: int) -> Iterator[Waiting
     decided = dict(db.execute("SELECT record_id, kind FROM spool WHERE kind IN (?, ?)", DECISIONS))
     for place, lane, entry, since_ms, octets in db.execute(query, values):
         _, index = located(place)
-        yield Waiting(lane, index, entry, since_ms, octets, decided.get(orjson.loads(entry)["id"], ""))
+        yield Waiting(lane, index, entry, since_ms, octets, decided.get(parse_entry(entry).id, ""))
 
 
-def _place(db: sqlite3.Connection, record_id: str) -> int | None:
-    promise = promised(db, record_id)
+def _place(db: sqlite3.Connection, identifier: str) -> int | None:
+    promise = promised(db, identifier)
     return None if promise is None else place_of(lane_named(db, promise.lane).number, promise.index)

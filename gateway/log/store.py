@@ -81,10 +81,11 @@ CREATE TABLE outbox (
     time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (hold, seq, bytes);
-CREATE TABLE quarantine (  -- messages that an officer has not decided about, by the place of their only record
+CREATE TABLE quarantine (  -- messages of one record each that wait for an officer, by the record's place
     place INTEGER PRIMARY KEY, recipient TEXT NOT NULL, contract TEXT NOT NULL, batch TEXT NOT NULL,
     time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
+CREATE INDEX quarantine_time ON quarantine (time_ms);
 CREATE TABLE spool (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, lane TEXT NOT NULL, kind TEXT NOT NULL, fields TEXT NOT NULL,
     record_id TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, time_ms INTEGER NOT NULL

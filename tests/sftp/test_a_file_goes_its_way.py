@@ -142,3 +142,18 @@ def test_nothing_that_was_put_down_stands_on_the_disk_in_clear(place: Place, cso
             octets = path.read_bytes()
             assert b"30806156100179" not in octets, path
             assert b"CSO-E-0090" not in octets, path
+
+
+def test_a_row_that_waits_for_an_officer_brings_its_whole_receipt(place: Place, cso: Person):
+    head, first, good, last, end = rows(3, first=2_500).split(b"\r\n")
+    wrong = good.replace(b";1;18;", b";2;18;")
+    cso.put("doubtful.csv", b"\r\n".join([head, first, wrong, last, end]), 3, 1_003)
+    entry = place.answered("doubtful.csv")
+    assert (entry.accepted, entry.quarantined) == (2, 1)
+    results = cso.results("doubtful.csv")
+    assert [line["outcome"] for line in results] == ["accepted", "quarantined", "accepted"]
+    assert results[1]["code"] == "review.nid.sex"
+    lines = [json.loads(line) for line in cso.get(f"/in/{CSV}/doubtful.csv.receipts.ndjson").splitlines()]
+    assert ["batch" in line for line in lines] == [True, False, False, False]
+    receipt = Receipt.from_json(json.dumps(lines[2]["receipt"]).encode())
+    verify_receipt(receipt, place.signer.policy("gate.example/cso"), source=wrong)

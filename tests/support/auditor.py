@@ -50,8 +50,11 @@ class Auditor:
     def verify(self) -> None:
         """Replay every lane from its first entry: entries, tiles, roots and every signature."""
         for lane in search.lanes(self.db):
-            policy = LogPolicy(f"{self._origin}/{lane}", Suite.HYBRID, *self._keys)
-            verify_lane(self.db, lane, policy)
+            verify_lane(self.db, lane, self.policy(lane))
+
+    def policy(self, lane: str) -> LogPolicy:
+        """Return what makes a lane's checkpoints believable."""
+        return LogPolicy(f"{self._origin}/{lane}", Suite.HYBRID, *self._keys)
 
     def holds(self, promises: Mapping[str, tuple[str, int]]) -> None:
         """Check that what was promised stands where it was promised, and once."""
