@@ -17,6 +17,7 @@ __all__ = [
     "FileAgencies",
     "FileAgency",
     "FileKeys",
+    "FileProgress",
     "FileRules",
     "FileSignatures",
     "Files",
@@ -115,6 +116,38 @@ class FileSignatures(Protocol):
         Raises:
             Rejected: `origin.*`: the signature does not verify, or its key is not the sender's.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class FileProgress:
+    """How far a file is, for who looks on. Times are Unix ms, and 0 until they come.
+
+    `state` is `landing`, `whole`, `taken`, `answered` or `refused`. `records` were answered so far, of `expected`,
+    which is -1 while nobody has said how many there are. `missing` files before it never came.
+    """
+
+    submission: str
+    agency: str
+    contract: str
+    name: str
+    state: str
+    size: int
+    landed_ms: int
+    begun_ms: int
+    ended_ms: int
+    records: int
+    expected: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    refused: int
+    missing: int
+    code: str
+
+    def rate(self, now_ms: int) -> float:
+        """Return the records answered a second since it was begun."""
+        until_ms = self.ended_ms or now_ms
+        return self.records / max(0.001, (until_ms - self.begun_ms) / 1000) if self.begun_ms else 0.0
 
 
 @dataclass(frozen=True, slots=True)

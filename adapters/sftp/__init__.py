@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import structlog
 
 from adapters.sftp.config import Config
 from adapters.sftp.desk import Desk
-from adapters.sftp.journal import Journal
+from adapters.sftp.journal import Journal, listing
 from adapters.sftp.server import Server
 from adapters.sftp.tree import Tree
 from gateway.doors import Refusals
 from gateway.errors import IsnadError
-from gateway.files import Files
+from gateway.files import FileProgress, Files
 
-__all__ = ["Config", "Inbound", "inbound"]
+__all__ = ["Config", "Inbound", "inbound", "progress"]
 
 JOURNAL = "journal.db"
 HOUSEKEEPING_S = 30.0
@@ -70,6 +71,36 @@ class Inbound:
                 await self._desk.remove_due()
             except IsnadError as error:
                 log.warning("files.held_up", code=error.code)
+
+
+def progress(folder: Path) -> list[FileProgress]:
+    """Return how far each file in a folder of kept files is, newest first, while the gateway works on or not.
+
+    Raises:
+        Unavailable: `unavailable.store`; nothing was ever kept there.
+    """
+    return [
+        FileProgress(
+            submission=entry.id,
+            agency=entry.agency,
+            contract=entry.contract,
+            name=entry.name,
+            state=entry.state.value,
+            size=entry.size,
+            landed_ms=entry.landed_ms,
+            begun_ms=entry.begun_ms,
+            ended_ms=entry.ended_ms,
+            records=entry.position,
+            expected=entry.expected,
+            accepted=entry.accepted,
+            duplicate=entry.duplicate,
+            quarantined=entry.quarantined,
+            refused=entry.refused,
+            missing=entry.missing,
+            code=entry.code,
+        )
+        for entry in listing(folder / JOURNAL)
+    ]
 
 
 def inbound(config: Config, files: Files, refusals: Refusals) -> Inbound:

@@ -154,7 +154,7 @@ class Desk:
                 if not resumed:
                     async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
                         entry = await Examination(self._files, self._tree, self._journal, folder).of(entry)
-                        entry = replace(entry, state=State.TAKEN)
+                        entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
                         self._journal.put(entry)
                     await self._gap(entry)
                 await taking.take(entry, resumed=resumed)

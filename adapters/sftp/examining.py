@@ -12,7 +12,7 @@ from adapters.sftp.names import SIGNATURE
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree
 from adapters.sftp.unpacking import inner_name, unpacked
-from gateway.errors import Rejected
+from gateway.errors import Rejected, Tampered
 from gateway.files import Files, Folder, Manifest, ManifestRules, read_manifest
 from gateway.records import Origin
 
@@ -43,6 +43,9 @@ class Examination:
         """
         place = entry.agency, entry.contract, entry.name
         # 1. What arrived, octet for octet.
+        lying = self._tree.lying(*place)
+        if lying is None or lying.size != entry.size:
+            raise Tampered("tampered.file", "a kept file must be as long as it was")
         digest = await self._digest(*place)
         entry = replace(entry, sha256=digest.hex(), media_type=self._media_type(entry.name))
         # 2. Whose is it? A signature stands over the manifest, which has the file's hash, or over the file.

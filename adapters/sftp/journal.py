@@ -51,6 +51,7 @@ class Entry:
     sequence: int = 0
     missing: int = 0
     whole_ms: int = 0
+    begun_ms: int = 0
     ended_ms: int = 0
     remove_ms: int = 0
     code: str = ""
@@ -77,7 +78,8 @@ CREATE TABLE IF NOT EXISTS file (
     landed_ms INTEGER NOT NULL, size INTEGER NOT NULL, certificate TEXT NOT NULL, signature TEXT NOT NULL,
     key_id TEXT NOT NULL, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, expected INTEGER NOT NULL,
     batch TEXT NOT NULL, sequence INTEGER NOT NULL, missing INTEGER NOT NULL, whole_ms INTEGER NOT NULL,
-    ended_ms INTEGER NOT NULL, remove_ms INTEGER NOT NULL, code TEXT NOT NULL, rule TEXT NOT NULL,
+    begun_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, remove_ms INTEGER NOT NULL,
+    code TEXT NOT NULL, rule TEXT NOT NULL,
     position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
     quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,

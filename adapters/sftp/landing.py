@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -35,10 +36,7 @@ log = structlog.get_logger()
 
 
 class Upload:
-    """A file that is being written; `at_end` means that whatever comes is added to its end.
-
-    What arrives is sealed before it touches the disk.
-    """
+    """A file that is being written. What arrives is sealed before it touches the disk."""
 
     def __init__(
         self, landing: Landing, agency: FileAgency, place: Place, origin: Origin, file: SealedFile
@@ -46,7 +44,7 @@ class Upload:
         self._landing = landing
         self._agency = agency
         self._unlooked = 0
-        self.at_end = False
+        self._failed = False
         self.place = place
         self.origin = origin
         self.file = file
@@ -56,8 +54,24 @@ class Upload:
 
         Raises:
             Unavailable: `quota.file_bytes`, or `unavailable.disk`.
-            ValueError: behind the end.
+            ValueError: behind the end, or something that came before was not taken.
+            OSError: the disk cannot.
         """
+        # OpenSSH's client overlooks an error when the writes after it succeed.
+        if self._failed:
+            raise ValueError("something that came before could not be written")
+        try:
+            self._write(offset, data)
+        except BaseException:
+            self._failed = True
+            raise
+
+    @property
+    def failed(self) -> bool:
+        """Whether something of it was not taken, so that it must be sent again from where it ends."""
+        return self._failed
+
+    def _write(self, offset: int, data: bytes) -> None:
         before = self.file.size
         self.file.write(offset, data)
         grown = self.file.size - before
@@ -98,15 +112,22 @@ class Landing:
         if self._open[place]:
             raise Rejected("file.kept", "a file is written by one connection at a time")
         self.room(agency)
-        upload = Upload(self, agency, place, origin, self.tree.opened(*place, create=create))
+        file = self.tree.opened(*place, create=create)
+        before = file.size
+        file.mend()
+        self.tree.count(agency.name, octets=file.size - before)
         self._open[place] += 1
-        return upload
+        return Upload(self, agency, place, origin, file)
 
     def end(self, agency: FileAgency, upload: Upload) -> None:
         """Close a file that its sender has closed; what it holds is durable on return."""
-        self._open[upload.place] -= 1
-        upload.file.sync()
-        upload.file.close()
+        if upload.failed:
+            self.abandon(upload)
+            raise ValueError("something that came before could not be written")
+        try:
+            upload.file.sync()
+        finally:
+            self.abandon(upload)
         known = self._journal.at(*upload.place)
         self._journal.put(
             Entry(
@@ -125,7 +146,8 @@ class Landing:
     def abandon(self, upload: Upload) -> None:
         """Close a file whose sender is gone. What arrived is kept, to be resumed, and does not count as closed."""
         self._open[upload.place] -= 1
-        upload.file.close()
+        with suppress(OSError):  # a disk that is full now was already when it was written to
+            upload.file.close()
 
     def rename(self, agency: FileAgency, spot: Spot, to: Spot) -> None:
         """Give a file another name, which may be what makes it whole.

@@ -86,6 +86,17 @@ class SealedFile:
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def mend(self) -> None:
+        """Cut off a last block that was not written to its end: the disk was full, or the power failed."""
+        number, rest = divmod(self.size, BLOCK_BYTES)
+        if not rest:
+            return
+        try:
+            self._turn_to(number)
+        except Tampered:
+            os.ftruncate(self._descriptor, _HEADER_BYTES + number * _STORED_BYTES)
+            self._number, self._block, self.size = -1, bytearray(), number * BLOCK_BYTES
+
     def cut(self, size: int) -> None:
         """Shorten the file to `size` octets."""
         if size >= self.size:
@@ -103,11 +114,16 @@ class SealedFile:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, bytes(self._block), self._number.to_bytes(8, "big"))
         at = _HEADER_BYTES + self._number * _STORED_BYTES
-        view = memoryview(sealed)
-        while view:  # a disk that fills up takes a part first
-            written = os.pwrite(self._descriptor, view, at)
-            view, at = view[written:], at + written
-        self._changed = False
+        try:
+            self._put(sealed, at)
+        except OSError:
+            # A part of a block is none; and whoever asks how much there is, to go on from there, must be told so.
+            os.ftruncate(self._descriptor, at)
+            self.size = self._number * BLOCK_BYTES
+            self._number, self._block = -1, bytearray()
+            raise
+        finally:
+            self._changed = False
 
     def sync(self) -> None:
         """Write what is only in memory, and have it outlast a power cut."""
@@ -120,6 +136,12 @@ class SealedFile:
             self.flush()
         finally:
             os.close(self._descriptor)
+
+    def _put(self, octets: bytes, at: int) -> None:
+        view = memoryview(octets)
+        while view:  # a disk that fills up takes a part first
+            written = os.pwrite(self._descriptor, view, at)
+            view, at = view[written:], at + written
 
     def _begun(self) -> bytes:
         """Return the salt, and write a header into a file that is new or was never begun."""

@@ -17,7 +17,6 @@ from asyncssh import (
     FILEXFER_TYPE_DIRECTORY,
     FILEXFER_TYPE_REGULAR,
     FX_NO_SUCH_FILE,
-    FXF_APPEND,
     FXF_CREAT,
     FXF_EXCL,
     FXF_TRUNC,
@@ -88,7 +87,6 @@ class Session(SFTPServer):
                 handle = self._landing.begin(
                     self._agency, there, self._origin, create=bool(pflags & FXF_CREAT)
                 )
-                handle.at_end = bool(pflags & FXF_APPEND)
                 if pflags & FXF_TRUNC:
                     handle.empty()
         self._open.add(handle)
@@ -96,13 +94,18 @@ class Session(SFTPServer):
 
     def close(self, file_obj: object) -> None:
         """Close a file; one that was written is durable on return."""
-        handle, agency = _handle(file_obj), self._agency
+        handle = _handle(file_obj)
+        if handle not in self._open:
+            return  # asyncssh closes once more what `exit` has closed
+        agency = self._agency
         self._open.discard(handle)
         with self._told():
-            if isinstance(handle, Upload):
-                self._landing.end(agency, handle)
-            else:
+            if not isinstance(handle, Upload):
                 handle.close()
+            elif self._hung_up():
+                self._landing.abandon(handle)
+            else:
+                self._landing.end(agency, handle)
 
     def exit(self) -> None:
         """Close what a client that is gone has left open."""
@@ -122,12 +125,13 @@ class Session(SFTPServer):
             )
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        """Put octets at a place, or at the end of a file that was opened to be added to."""
+        """Put octets at a place."""
         handle = _handle(file_obj)
         if not isinstance(handle, Upload):
             raise SFTPPermissionDenied("the file was opened to be read")
         with self._told():
-            handle.write(handle.file.size if handle.at_end else offset, data)
+            # Clients that append say where: taken at the end, what was lost between would not be missed.
+            handle.write(offset, data)
         return len(data)
 
     def fsync(self, file_obj: object) -> None:
@@ -269,6 +273,14 @@ class Session(SFTPServer):
     def reverse_map_path(self, path: bytes) -> NoReturn:
         """Refuse."""
         raise SFTPOpUnsupported("there is no such path")
+
+    def _hung_up(self) -> bool:
+        """Return whether the client has said that it will say nothing more.
+
+        Then it is asyncssh that closes what was left open, and a file that was left open is not one that was closed.
+        Clients wait for the answer to what they close.
+        """
+        return self.channel._recv_state != "open"  # noqa: SLF001  told nowhere else
 
     @contextmanager
     def _told(self) -> Iterator[None]:

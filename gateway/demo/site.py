@@ -22,6 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
 
 from crypto.openbao.prepare import SERVING, Plan, Prepared, admit, prepare, read_policies
 from gateway.demo import openbao
@@ -100,6 +108,12 @@ class Site:
     ports: Mapping[str, int]
     broker: Broker | None = None
     processes: list[Running] = field(default_factory=list)
+    ssh_identities: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def files(self) -> Path:
+        """Where agencies' files are kept."""
+        return self.folder / "var" / "files"
 
     @property
     def config(self) -> Path:
@@ -137,6 +151,16 @@ class Site:
             context.load_cert_chain(f"/proc/self/fd/{chain}")
             os.close(chain)
         return context
+
+    def ssh_key(self, agency: str) -> str:
+        """Return an agency's SSH public key; its private half is in `ssh_identities`, made at the first call."""
+        if agency not in self.ssh_identities:
+            key = Ed25519PrivateKey.generate()
+            self.ssh_identities[agency] = key.private_bytes(
+                Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()
+            )
+        public = load_ssh_private_key(self.ssh_identities[agency], None).public_key()
+        return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
     def revoke(self, issued: Issued) -> None:
         """Revoke a certificate and publish the new list; the gateway takes it up within a few seconds."""
@@ -255,13 +279,13 @@ def site(folder: Path, broker: Broker | None = None, **settings: Any) -> Iterato
             policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=dict.fromkeys(SERVING, (HOST,))
         )
         prepared = prepare(keys.administrator(), plan)
-        names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint")
+        names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint", "sftp")
         made = Site(
             folder,
             keys,
             prepared,
             Authority("Agencies of the site"),
-            dict(zip(names, free_ports(5), strict=True)),
+            dict(zip(names, free_ports(6), strict=True)),
             broker,
         )
         stack.callback(made.close)
@@ -302,6 +326,8 @@ def _write(made: Site, settings: Mapping[str, Any]) -> None:
             {"issuers": "pki/site.pem", "crls": ["pki/site.crl"], "san": f"dns:{agency['name']}.test"}
         ]
         agency["quota"] = QUOTA
+        if "files" in agency:
+            agency["files"] = {"keys": [made.ssh_key(agency["name"])]}
         if agency["delivery"]["mode"] == "endpoint":
             agency["delivery"] |= {
                 "url": f"https://{HOST}:{made.ports['endpoint']}/inbound",
@@ -345,6 +371,7 @@ def _write_settings(made: Site, settings: Mapping[str, Any]) -> None:
             "delivery_user": BROKER_DELIVERY,
             "delivery_password": f"env:{BROKER_PASSWORD}",
         }
+    gateway["sftp"] = {"host": "127.0.0.1", "port": made.ports["sftp"], "folder": str(made.files)}
     gateway["stop_grace_s"] = 5
     path.write_text(yaml.safe_dump(gateway | dict(settings)))
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count as count_from
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -58,6 +59,8 @@ CSV = "eligibility-gained.v1"
 XML = "death.v1"
 SAMPLE = SHIPPED / "agencies" / "cso" / "eligibility-gained" / "v1" / "samples" / "valid" / "one.csv"
 DEADLINE_S = 60.0
+NUMBERS = count_from(1)
+"""Of manifests, unless a test gives its own."""
 
 
 class FileKeysHeld:
@@ -100,6 +103,18 @@ class Place:
 
     def entry(self, name: str) -> Entry | None:
         return next((entry for entry in listing(self.files / "journal.db") if entry.name == name), None)
+
+    def lane(self, name: str) -> list[dict]:
+        """Return everything that a lane says, oldest first."""
+        size = int(self.records.checkpoint(name).splitlines()[1])
+        told = []
+        for first in range(0, size, 256):
+            octets = self.records.entries(name, first // 256, min(256, size - first))
+            while octets:
+                length = int.from_bytes(octets[:2])
+                told.append(json.loads(octets[2 : 2 + length]))
+                octets = octets[2 + length :]
+        return told
 
     def answered(self, name: str, timeout_s: float = DEADLINE_S) -> Entry:
         """Return what is known of a file once it is answered or refused."""
@@ -155,17 +170,17 @@ class Person:
         path.write_bytes(octets)
         return path
 
-    def manifest(self, name: str, octets: bytes, count: int, number: int, **changes: object) -> bytes:
+    def manifest(self, name: str, octets: bytes, count: int, number: int = 0, **changes: object) -> bytes:
         """Write the manifest beside a file, as the binding wants it."""
         members = {
-            "sha256": hashlib.sha256(octets).hexdigest(), "rows": count, "number": number, "file": name,
-            "from": "2026-06-01", "to": "2026-06-30", **changes,
+            "sha256": hashlib.sha256(octets).hexdigest(), "rows": count, "file": name,
+            "number": number or next(NUMBERS), "from": "2026-06-01", "to": "2026-06-30", **changes,
         }  # fmt: skip
         text = json.dumps(members, ensure_ascii=False).encode()
         self.write(f"{name}.manifest.json", text)
         return text
 
-    def put(self, name: str, octets: bytes, count: int, number: int, **changes: object) -> None:
+    def put(self, name: str, octets: bytes, count: int, number: int = 0, **changes: object) -> None:
         """Send a CSV file with its manifest."""
         self.write(name, octets)
         self.manifest(name, octets, count, number, **changes)
