@@ -74,7 +74,7 @@ _FATES = {
 
 _HEAD = """# Errors · الأخطاء
 
-<!-- Written by `isnad errors --page`; edit gateway/codes.yaml or contracts/code_texts.py. -->
+<!-- Written by `isnad errors --page`; edit gateway/codes.yaml or contracts/code_texts.yaml. -->
 
 A code is stable and the same everywhere: in the answer's problem type (`urn:isnad:error:<code>`), in log
 lines, in the log's entries. An error names the field and the rule, never a value.

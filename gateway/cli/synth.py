@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import contracts
 from gateway.synth.events import KINDS
-from gateway.synth.files import Flow, Shard, write
+from gateway.synth.files import Shard, write
+from gateway.synth.flows import Flow
 from gateway.synth.people import MAX_PERSONS, Population
 
 UNTIL = date(2026, 6, 30)

@@ -12,7 +12,7 @@ from datetime import date
 
 from contracts.catalogue import Catalogue
 from gateway.synth import noise
-from gateway.synth.files import Flow, Made
+from gateway.synth.flows import Flow, Made
 from gateway.synth.noise import ACCEPTED, DUPLICATE, QUARANTINED, REFUSED
 from gateway.synth.people import Population
 

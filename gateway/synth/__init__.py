@@ -7,9 +7,13 @@ shards and in whatever order, in constant memory. Nothing here is random and nob
     demography  where people live, how old they are, how many die
     names       given names, in lines of fathers
     people      the population: person 0, 1, 2, … of N
-    events      what happens to them, as canonical records of each contract
+    scenes      one person at the time of an event
+    civil       what the civil register and health offices report
+    courts      what courts and committees decide
+    events      what happens to them, as canonical records of each contract, and how often
     forms       a canonical record in an agency's own words: its mapping, read backwards
     writing     a form as JSON, CSV or XML
     noise       what people and machines do to records, and what must become of each
-    files       files of records, and beside each the answers that it must get
+    flows       what an agency sends under a contract, and what must become of it
+    files       files of records, and beside each its answers and its manifest
 """

@@ -18,7 +18,7 @@ from contracts import Binding
 from contracts.folder import SHIPPED
 from contracts.kit.gates import examine
 from contracts.kit.place import places
-from gateway.synth.files import Flow
+from gateway.synth.flows import Flow
 from gateway.synth.noise import ACCEPTED, QUARANTINED
 from gateway.synth.people import Population
 

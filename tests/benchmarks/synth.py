@@ -8,7 +8,7 @@ from itertools import islice
 
 import contracts
 from benchmarks.figures import Figure, rate
-from gateway.synth.files import Flow
+from gateway.synth.flows import Flow
 from gateway.synth.people import Population
 
 UNIT = "persons/s per core"

@@ -10,7 +10,7 @@ import contracts
 from contracts.text import split_name
 from gateway.synth import noise
 from gateway.synth.events import KINDS
-from gateway.synth.files import Flow
+from gateway.synth.flows import Flow
 from gateway.synth.noise import USUAL, misspelt
 from gateway.synth.people import Population
 

@@ -10,7 +10,7 @@ from gateway.demo.duplex import Gate, submit
 from gateway.demo.site import site
 from gateway.records import Status
 from gateway.synth.events import KINDS
-from gateway.synth.files import Flow
+from gateway.synth.flows import Flow
 from gateway.synth.people import Population
 
 PERSONS, MONTHS = 25_000, 12
