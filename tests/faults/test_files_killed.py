@@ -22,7 +22,7 @@ from support.participants import small_site
 import contracts
 from adapters.sftp.journal import Entry, State, listing
 from gateway.demo.site import Running, Site
-from gateway.synth.files import Flow, Made
+from gateway.synth.flows import Flow, Made
 from gateway.synth.people import Population
 
 CONTRACT = "civil-status-change.v1"
