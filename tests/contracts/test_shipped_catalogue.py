@@ -37,6 +37,20 @@ def test_there_is_something_to_check(catalogue):
         assert sum(example.why is not None for example in contract.examples) >= 5
 
 
+def test_what_a_sample_corrects_or_voids_stands_before_it_in_the_same_sample(catalogue):
+    """So that a sample can be handed over to a gateway as it is."""
+    chained = 0
+    for sample in (sample for binding in catalogue.bindings.values() for sample in binding.samples):
+        stands = set()
+        for record in map(orjson.loads, (sample.expected or b"").splitlines()):
+            prior = record.get("prior_ref")
+            assert prior is None or prior in stands, f"{sample.file}: {prior}"
+            stands -= {prior} if record["op"] == "void" else set()
+            stands |= {record["source_ref"]} if record["op"] != "void" else set()
+            chained += prior is not None
+    assert chained > 20
+
+
 @pytest.mark.parametrize("contract", CONTRACTS)
 def test_a_second_validator_agrees_on_every_example(contract):
     """Where two implementations differ, the schema is at fault; consumers use whichever they have."""

@@ -94,11 +94,11 @@ def test_what_it_suggests_works_after_it_has_ended(shown):
     commands = [
         shlex.split(line)[1:] for line in suggested.splitlines() if "isnad " in line and line[0] != "#"
     ]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for command in commands:
         name, *rest = command
-        verb = [rest.pop(0)] if name == "log" else []
-        given = ["--config", f"{folder}/config"] if name in ("log", "trace") else []
+        verb = [rest.pop(0)] if name in ("log", "quarantine") else []
+        given = ["--config", f"{folder}/config"] if name in ("log", "quarantine", "trace") else []
         ran = isnad(name, *verb, *given, *rest)
         assert ran.returncode == 0, ran.stderr
     policies = sorted((folder / "policies").iterdir())
