@@ -51,6 +51,8 @@ class Problem:
     """Stable dotted name of the rule that is broken, e.g. `catalogue.schema.open`."""
     message: str
     """What is wrong and what to write instead, for the person who edits the file."""
+    message_ar: str = ""
+    """The same in Arabic; empty where only the rule is explained in Arabic."""
 
     def __str__(self) -> str:
         return f"{self.file}{': ' + self.where if self.where else ''}: {self.message} [{self.rule}]"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from contracts import nid, text
 from contracts.errors import Refused
@@ -35,6 +36,8 @@ _SMALL = {str(number): number for number in range(10_000)}
 """Years, months, counts: most whole numbers of records."""
 _MAX_DATES_KEPT = 65536
 """Legal dates repeat: a lifetime has fewer than 40,000 days, however they are written."""
+_MAX_FORMS_KEPT = 32
+"""Dates of one form are known once, whichever agency writes them."""
 
 
 def _words(value: Value) -> str:
@@ -150,6 +153,7 @@ def _parser(argument: str) -> Callable[[str], datetime]:
     return parse
 
 
+@lru_cache(maxsize=_MAX_FORMS_KEPT)
 def _date(argument: str) -> Step:
     parse = _parser(argument or "%Y-%m-%d")
 

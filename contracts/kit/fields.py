@@ -15,9 +15,21 @@ def problems(folder: str, contract: Contract) -> Iterator[Problem]:
     for at, field in fields(contract.schema, ""):
         lacks = [what for what, held in _described(field) if not held]
         if lacks:
-            yield Problem(f"{folder}/schema.json", at, "kit.field", f"lacks {', '.join(lacks)}")
+            yield Problem(
+                f"{folder}/schema.json",
+                at,
+                "kit.field",
+                f"lacks {', '.join(lacks)}",
+                f"ينقصه {'، '.join(lacks)}",
+            )
         elif not _examples_hold(contract.schema, field):
-            yield Problem(f"{folder}/schema.json", at, "kit.field", "has an example that it would refuse")
+            yield Problem(
+                f"{folder}/schema.json",
+                at,
+                "kit.field",
+                "has an example that it would refuse",
+                "فيه مثال يرفضه هو نفسه",
+            )
 
 
 def fields(node: object, at: str) -> Iterator[tuple[str, Schema]]:

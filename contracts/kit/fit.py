@@ -33,10 +33,20 @@ def problems(folder: str, files: Files, binding: Binding, codes: Mapping[str, Co
     sent = set(_source_fields(binding.source_schema, *binding.source_document))
     approved = set(document.unused)
     for name in sorted(sent - read - approved):
-        yield Problem(f"{folder}/binding.yaml", "unused", "kit.unused", f"{name} is sent and not read")
+        yield Problem(
+            f"{folder}/binding.yaml",
+            "unused",
+            "kit.unused",
+            f"{name} is sent and not read",
+            f"يُرسل {name} ولا يُقرأ",
+        )
     for name in sorted(approved - (sent - read)):
         yield Problem(
-            f"{folder}/binding.yaml", "unused", "kit.unused", f"{name} is no field that is left unread"
+            f"{folder}/binding.yaml",
+            "unused",
+            "kit.unused",
+            f"{name} is no field that is left unread",
+            f"{name} ليس حقلًا متروكًا بلا قراءة",
         )
 
 
@@ -114,7 +124,13 @@ def _unwritten(folder: str, mapping: MappingDocument, contract: Contract) -> Ite
         for name in required if isinstance(required, list) else []:
             whole = f"{target}.{name}"
             if not any(field == whole or field.startswith(whole + ".") for field in mapping.fields):
-                yield Problem(f"{folder}/mapping.yaml", "fields", "kit.mapping", f"nothing gives {whole}")
+                yield Problem(
+                    f"{folder}/mapping.yaml",
+                    "fields",
+                    "kit.mapping",
+                    f"nothing gives {whole}",
+                    f"لا شيء يكتب {whole}",
+                )
 
 
 def _unfitting(
@@ -130,7 +146,11 @@ def _unfitting(
         listed = str(field.lookup).partition("/")[0] if isinstance(field.lookup, str) else ""
         if wrong:
             yield Problem(
-                f"{folder}/mapping.yaml", f"fields.{target}", "kit.lookup", f"writes {', '.join(wrong)}"
+                f"{folder}/mapping.yaml",
+                f"fields.{target}",
+                "kit.lookup",
+                f"writes {', '.join(wrong)}",
+                f"يكتب {'، '.join(wrong)}",
             )
         elif listed in codes and not any(map(is_valid, codes[listed].codes)):
             yield Problem(
@@ -138,6 +158,7 @@ def _unfitting(
                 f"fields.{target}",
                 "kit.lookup",
                 f"writes codes of the list {listed}",
+                f"يكتب أكوادًا من القائمة {listed}",
             )
 
 

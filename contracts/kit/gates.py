@@ -70,8 +70,13 @@ def _identities(place: Place) -> Iterator[Problem]:
     )
     asked = {file: octets for file, octets in place.files.items() if place.asks(file)}
     for file, line in identities.in_files(asked, governorates):
-        message = "holds what could be the national ID of a living person"
-        yield Problem(file, f"line {line}", "kit.identity", message)
+        yield Problem(
+            file,
+            f"line {line}",
+            "kit.identity",
+            "holds what could be the national ID of a living person",
+            "فيه ما قد يكون رقمًا قوميًا لشخص حي",
+        )
 
 
 def _of_contract(folder: str, place: Place, contract: Contract) -> Iterator[Problem]:

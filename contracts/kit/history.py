@@ -18,8 +18,8 @@ _ANNOTATIONS = {
     "x-codes", "examples",
 }  # fmt: skip
 _VERSION = re.compile(r"^## ([0-9]+\.[0-9]+\.[0-9]+)\b", re.MULTILINE)
-Change = tuple[str, str]
-"""Pointer into the schema, and what is different there."""
+Change = tuple[str, str, str]
+"""Pointer into the schema, and what is different there, in English and Arabic."""
 
 
 def problems(folder: str, files: Files, contract: Contract) -> Iterator[Problem]:
@@ -28,7 +28,11 @@ def problems(folder: str, files: Files, contract: Contract) -> Iterator[Problem]
     listed = _VERSION.findall(log)
     if contract.version not in listed:
         yield Problem(
-            f"{folder}/CHANGELOG.md", "", "kit.history", f"says nothing of version {contract.version}"
+            f"{folder}/CHANGELOG.md",
+            "",
+            "kit.history",
+            f"says nothing of version {contract.version}",
+            f"لا يذكر الإصدار {contract.version}",
         )
     kept = {
         file.rpartition("/")[2].removesuffix(".schema.json"): file
@@ -37,7 +41,9 @@ def problems(folder: str, files: Files, contract: Contract) -> Iterator[Problem]
     }
     for version in listed:
         if _order(version) < _order(contract.version) and version not in kept:
-            yield Problem(f"{folder}/history/{version}.schema.json", "", "kit.history", "is missing")
+            yield Problem(
+                f"{folder}/history/{version}.schema.json", "", "kit.history", "is missing", "غير موجود"
+            )
     for version, file in kept.items():
         yield from _held(folder, file, version, files[file], contract)
 
@@ -46,27 +52,35 @@ def _held(folder: str, file: str, version: str, octets: bytes, contract: Contrac
     try:
         earlier = parse(octets)
     except Refused as refused:
-        yield Problem(file, "", "kit.history", f"is not acceptable JSON: {refused.rule}")
+        yield Problem(file, "", "kit.history", f"is not acceptable JSON: {refused.rule}", "ليس JSON مقبولًا")
         return
     if _order(version) > _order(contract.version):
-        yield Problem(file, "", "kit.history", f"is of a later version than {contract.version}")
+        yield Problem(
+            file,
+            "",
+            "kit.history",
+            f"is of a later version than {contract.version}",
+            f"إصداره أحدث من {contract.version}",
+        )
     elif version == contract.version and _asserted(earlier) != _asserted(contract.schema):
         yield Problem(
             f"{folder}/schema.json",
             "",
             "kit.history",
             f"is not what was published as {version}; raise the version",
+            f"ليس ما نُشر بالإصدار {version}؛ ارفع رقم الإصدار",
         )
     else:
-        for at, what in changes(_asserted(earlier), _asserted(contract.schema)):
-            yield Problem(f"{folder}/schema.json", at, "kit.history", f"{what} since {version}")
+        for at, what, what_ar in changes(_asserted(earlier), _asserted(contract.schema)):
+            said = f"{what} since {version}", f"{what_ar} منذ الإصدار {version}"
+            yield Problem(f"{folder}/schema.json", at, "kit.history", *said)
 
 
 def changes(old: object, new: object, at: str = "") -> Iterator[Change]:
     """Give every difference that breaks a writer or a reader of the old schema; annotations are gone already."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         if old != new:
-            yield at, "has changed"
+            yield at, "has changed", "تغيّر"
         return
     for keyword in sorted({*old, *new}):
         here, was, now = f"{at}/{keyword}", old.get(keyword), new.get(keyword)
@@ -80,7 +94,7 @@ def changes(old: object, new: object, at: str = "") -> Iterator[Change]:
         elif keyword == "required":
             yield from _required(was, now, here)
         elif was is None:
-            yield here, "is new"
+            yield here, "is new", "جديد"
         else:
             yield from changes(was, now, here)
 
@@ -90,13 +104,16 @@ def _fields(was: Schema, now: Schema, at: str) -> Iterator[Change]:
         if name in now:
             yield from changes(field, now[name], f"{at}/{name}")
         else:
-            yield f"{at}/{name}", "is gone"
+            yield f"{at}/{name}", "is gone", "لم يعد موجودًا"
 
 
 def _required(was: object, now: object, at: str) -> Iterator[Change]:
     before, after = (set(names) if isinstance(names, list) else set[str]() for names in (was, now))
     for name in sorted(before ^ after):
-        yield at, f"{name} is {'no longer' if name in before else 'newly'} required"
+        if name in before:
+            yield at, f"{name} is no longer required", f"لم يعد {name} واجبًا"
+        else:
+            yield at, f"{name} is newly required", f"أصبح {name} واجبًا"
 
 
 def _asserted(node: object) -> object:

@@ -11,6 +11,9 @@ from contracts.rules import Check, Payload, compile_rule
 from contracts.schemas import compile_schema
 from contracts.strict_json import parse
 
+_SURVIVES = ("a record that breaks this is accepted", "يُقبل سجل يخالف هذا القيد")
+"""In English and Arabic."""
+
 
 def of_contract(folder: str, contract: Contract) -> Iterator[Problem]:
     """Give every constraint that lets a broken record pass, and what no example shows to be at work."""
@@ -18,12 +21,18 @@ def of_contract(folder: str, contract: Contract) -> Iterator[Problem]:
     breaker = Breaker(contract.checker)
     breaker.break_all(record for record, valid in records if valid)
     for at in sorted(breaker.proof.survived):
-        yield Problem(f"{folder}/schema.json", at, "kit.mutant", "a record that breaks this is accepted")
+        yield Problem(f"{folder}/schema.json", at, "kit.mutant", *_SURVIVES)
     shown = {at for record, valid in records if not valid for at in contract.checker.failing(record)}
     for at in sorted(
         {*constraints(contract.schema)} - breaker.proof.refused - breaker.proof.survived - shown
     ):
-        yield Problem(f"{folder}/schema.json", at, "kit.reach", "no example shows this at work")
+        yield Problem(
+            f"{folder}/schema.json",
+            at,
+            "kit.reach",
+            "no example shows this at work",
+            "لا يظهر أثر هذا القيد في أي مثال",
+        )
     for number, rule in enumerate(contract.rules):
         check = compile_rule(rule)
         if not any(_breaks(check, record, sender) for record, sender in _sent(contract)):
@@ -32,6 +41,7 @@ def of_contract(folder: str, contract: Contract) -> Iterator[Problem]:
                 f"rules.{number}",
                 "kit.rule",
                 f"no example breaks it: {rule.says}",
+                f"لا يخالفها أي مثال: {rule.says_ar}",
             )
 
 
@@ -43,7 +53,7 @@ def of_binding(folder: str, binding: Binding) -> Iterator[Problem]:
     breaker.break_all(_source_records(binding))
     for at in sorted(breaker.proof.survived):
         name, _ = binding.source_document
-        yield Problem(f"{folder}/{name}", at, "kit.mutant", "a record that breaks this is accepted")
+        yield Problem(f"{folder}/{name}", at, "kit.mutant", *_SURVIVES)
 
 
 def _records(contract: Contract) -> Iterator[tuple[Payload, bool]]:

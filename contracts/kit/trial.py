@@ -73,13 +73,6 @@ def trials(
         yield _trial(binding, piece, day, mask)
 
 
-def media_type_of(binding: Binding, file: str) -> str | None:
-    """Return the media type that the name of a file suggests, when the binding has it."""
-    lines = file.endswith((".ndjson", ".jsonl"))
-    wanted = "application/x-ndjson" if lines else "application/json"
-    return wanted if wanted in binding.media_types else None
-
-
 def _trial(binding: Binding, piece: Piece, day: date, mask: Mask) -> Trial:
     if piece.refusal is not None:
         return Trial(piece.position, piece.refusal, (), (), b"")

@@ -47,7 +47,7 @@ def _problem(problem: Problem, place: Place) -> dict[str, object]:
         "where": problem.where,
         "rule": problem.rule,
         "message": problem.message,
-        "message_ar": advice.ar,
+        "message_ar": problem.message_ar or advice.ar,
         "remedy": advice.remedy_en,
         "remedy_ar": advice.remedy_ar,
     }
@@ -59,7 +59,8 @@ def _told(problem: Problem, place: Place, language: Language) -> str:
     shown = os.path.relpath(file) if file.exists() else problem.file
     where = f"{shown}{f':{line}' if line else ''}" + (f"  {problem.where}" if problem.where else "")
     advice = ADVICE[problem.rule]
-    said = f"{advice.ar} ({problem.message})" if language == "ar" else problem.message
+    in_arabic = problem.message_ar or f"{advice.ar} ({problem.message})"
+    said = in_arabic if language == "ar" else problem.message
     return f"{where}\n  {said} [{problem.rule}]\n  → {advice.remedy(language)}\n"
 
 

@@ -16,12 +16,13 @@ import click
 from contracts import folder
 from contracts.binding import Binding
 from contracts.catalogue import compile_files
+from contracts.checking import media_type_of
 from contracts.errors import Invalid
 from contracts.kit.gates import examine
 from contracts.kit.place import Place, binding_files, contract_files, places
 from contracts.kit.reading import MAX_BYTES
 from contracts.kit.scaffold import draft
-from contracts.kit.trial import media_type_of, trials
+from contracts.kit.trial import trials
 from contracts.kit.words import Language
 from contracts.nid import Profile
 from gateway.cli import _contract_check, _contract_new, _contract_try

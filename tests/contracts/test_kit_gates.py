@@ -1,6 +1,7 @@
 """`isnad contract check`: each gate finds what it is there for, names file, line, field and rule, and nothing else."""
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -115,6 +116,28 @@ def test_both_languages_say_what_to_write_instead(desk):
         done = run("check", desk / MOH, "--lang", language)
         assert done.exit_code == 1
         assert remedy in done.output
+
+
+def test_in_arabic_the_particulars_are_arabic_too(desk):
+    rewrite(desk / MOH / "expected/one.json", "HO-1203", "HO-1204")
+    (desk / MOH / "samples/invalid/fraction.why").write_text("record.size")
+    (desk / MOH / "samples/invalid/future.why").write_text("record.nothing")
+    told = run("check", desk / MOH, "--lang", "ar").output
+    assert "تتحول إلى غير نتيجتها المتوقعة: السجل 1، /office_code" in told
+    assert "تعطي record.json.number، والمنتظر record.size" in told
+    assert "لا يوجد كود record.nothing" in told
+    assert not re.search("[a-z]+ [a-z]+ [a-z]+", re.sub("→.*", "", told)), told
+
+
+def test_the_ending_of_a_sample_says_how_it_holds_its_records(desk):
+    rewrite(
+        desk / MOH / "binding.yaml",
+        "[application/json, application/x-ndjson]",
+        "[application/x-ndjson, application/json]",
+    )
+    assert found(desk / MOH) == []
+    rewrite(desk / MOH / "binding.yaml", "[application/x-ndjson, application/json]", "[application/x-ndjson]")
+    assert any("samples/valid/one.json" in line for line in found(desk / MOH))
 
 
 def test_the_environment_chooses_the_language(desk):
