@@ -1,6 +1,6 @@
 """Group commit: many submissions share one signature, one transaction and one message.
 
-Take what waits and never linger: when the gateway is idle a record goes alone; while a group is on its way,
+Take what waits and never linger: when the gateway is idle a record goes alone; while groups are on their way,
 what arrives gathers for the next one. Nothing here decides anything about a record.
 """
 
@@ -20,8 +20,8 @@ MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
 IN_FLIGHT = 4
 """Groups of one agreement that are prepared or appended at a time: enough to keep cores and log busy."""
-IN_FLIGHT_PARTIAL = 1
-"""The same for groups that are not full: meanwhile the next one gathers, and two small ones cost more than a large."""
+IN_FLIGHT_PARTIAL = 2
+"""The same for groups that are not full, which cost more a record: one is prepared while the other is logged."""
 PIPELINE = 8
 """Groups of one submission on their way at a time, 8 MiB of plaintext at the most."""
 
@@ -162,8 +162,7 @@ class Groups:
 
     def _start(self, terms: Terms, line: _Line) -> None:
         """Send a group off, unless as many are on their way as do any good."""
-        if line.waiting and line.in_flight < (IN_FLIGHT if line.full else IN_FLIGHT_PARTIAL):
-            line.in_flight += 1
+        if line.ready:
             line.newest = asyncio.create_task(self._run(terms, line, line.take(), line.newest))
             self._tasks.add(line.newest)
             line.newest.add_done_callback(self._tasks.discard)
@@ -188,7 +187,7 @@ class Groups:
         finally:
             # Also when the group failed before its turn: the next one waits for this one only.
             await _end_of(before)
-            line.in_flight -= 1
+            line.arrived(group)
             self._start(terms, line)
             if not line.in_flight:
                 del self._lines[terms]
@@ -201,12 +200,21 @@ class _Line:
         self.waiting: deque[_Waiting] = deque()
         self.in_flight = 0
         self.newest: asyncio.Task[None] | None = None
-        self._records = self._octets = 0
+        self._records = self._octets = self._on_their_way = 0
 
     @property
-    def full(self) -> bool:
-        """Whether what waits is enough for a whole group."""
-        return self._records >= MAX_RECORDS or self._octets >= MAX_BYTES
+    def ready(self) -> bool:
+        """Whether what waits should go now.
+
+        What is less than a group goes alone, or when there is as much of it as is on its way. Otherwise senders
+        that wait for their answers fall into step: all but one of their records go together, then that one
+        goes alone while the others gather, and nothing is ever prepared while something is logged.
+        """
+        if self._records >= MAX_RECORDS or self._octets >= MAX_BYTES:
+            return self.in_flight < IN_FLIGHT
+        return (
+            bool(self.waiting) and self.in_flight < IN_FLIGHT_PARTIAL and self._records >= self._on_their_way
+        )
 
     def join(self, part: Part, future: asyncio.Future[Outcomes]) -> None:
         """Wait at the end of the line."""
@@ -214,7 +222,7 @@ class _Line:
         self._count(part, 1)
 
     def take(self) -> list[_Waiting]:
-        """Take parts from the front while they fit into one group; the first one always does."""
+        """Send parts from the front on their way while they fit into one group; the first one always does."""
         group: list[_Waiting] = []
         records = octets = 0
         while self.waiting:
@@ -225,11 +233,22 @@ class _Line:
                 break
             group.append(self.waiting.popleft())
             self._count(part, -1)
+        self.in_flight += 1
+        self._on_their_way += _records(group)
         return group
+
+    def arrived(self, group: Sequence[_Waiting]) -> None:
+        """Note that a group is on its way no more."""
+        self.in_flight -= 1
+        self._on_their_way -= _records(group)
 
     def _count(self, part: Part, sign: int) -> None:
         self._records += sign * len(part.records)
         self._octets += sign * _octets(part)
+
+
+def _records(group: Sequence[_Waiting]) -> int:
+    return sum(len(part.records) for part, _ in group)
 
 
 def _octets(part: Part) -> int:

@@ -44,7 +44,7 @@ async def test_a_slow_group_is_logged_before_a_fast_one_that_came_later():
     assert [outcome[0].position for outcome in outcomes] == logged
 
 
-async def test_less_than_a_whole_group_gathers_while_another_is_on_its_way():
+async def test_less_than_a_whole_group_gathers_while_two_others_are_on_their_way():
     sizes, going_on = [], asyncio.Event()
 
     async def promise(_terms, parts, turn):
@@ -57,11 +57,40 @@ async def test_less_than_a_whole_group_gathers_while_another_is_on_its_way():
     small = [Part(str(number), Origin(""), 0, (Framed(number, b"{}"),)) for number in range(1, 40)]
     sending = asyncio.create_task(kept(groups, small))
     await asyncio.sleep(0.01)
-    assert sizes == [1]
+    assert sizes == [1, 1]
     going_on.set()
     outcomes = await sending
-    assert sizes == [1, 38]
+    assert sizes == [1, 1, 37]
     assert [outcome[0].position for outcome in outcomes] == list(range(1, 40))
+
+
+async def test_a_second_group_goes_once_it_is_as_large_as_the_one_on_its_way():
+    sizes, going_on = [], asyncio.Event()
+
+    async def promise(_terms, parts, turn):
+        sizes.append(sum(len(one.records) for one in parts))
+        await going_on.wait()
+        await turn()
+        return answers(parts)
+
+    groups = Groups(promise)
+
+    def send(count: int) -> asyncio.Task[object]:
+        one = Part("one", Origin(""), 0, (Framed(1, b"{}"),) * count)
+        return asyncio.create_task(groups.keep(TERMS, one))
+
+    sending = [send(10), *(send(3) for _ in range(3))]
+    await asyncio.sleep(0.01)
+    assert sizes == [10]
+    sending.append(send(1))
+    await asyncio.sleep(0.01)
+    assert sizes == [10, 10]
+    sending.append(send(20))
+    await asyncio.sleep(0.01)
+    assert sizes == [10, 10], "two that are not full are enough"
+    going_on.set()
+    await asyncio.gather(*sending)
+    assert sizes == [10, 10, 20]
 
 
 async def test_a_whole_group_goes_beside_one_that_is_not():
