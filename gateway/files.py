@@ -24,7 +24,9 @@ __all__ = [
     "Folder",
     "Manifest",
     "ManifestRules",
+    "Poll",
     "RecordCount",
+    "SftpServer",
     "read_manifest",
 ]
 
@@ -46,12 +48,38 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class SftpServer:
+    """An agency's own SFTP server, which shows one of `host_keys` (OpenSSH public keys).
+
+    `addresses` (`host:port`) are tried in order. `folder` is where we read or write, `timeout_s` how long logging in
+    may take at each address.
+    """
+
+    addresses: tuple[str, ...]
+    user: str
+    host_keys: tuple[str, ...]
+    folder: str
+    timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Files of one contract that we fetch, every `every_s` seconds; their answers go into `answers`, unless empty."""
+
+    contract: str
+    server: SftpServer
+    answers: str
+    every_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileAgency:
     """An agency that exchanges files: how it proves to be itself, and what it may put down.
 
     `keys` and `authorities` are OpenSSH public keys: its own, and those that sign certificates for it, in which it is
     a principal by its name. `revoked` are fingerprints (`SHA256:…`) of keys that open nothing any more. It may have at
-    most `max_bytes` and `max_files` with the gateway at a time. `folders` are by contract.
+    most `max_bytes` and `max_files` with the gateway at a time. `folders` are by contract,
+    `polls` what is fetched from its own server.
     """
 
     name: str
@@ -61,6 +89,7 @@ class FileAgency:
     max_bytes: int
     max_files: int
     folders: Mapping[str, Folder] = field(repr=False)
+    polls: tuple[Poll, ...] = ()
 
 
 def read_manifest(rules: ManifestRules, octets: bytes) -> Manifest:
@@ -87,6 +116,13 @@ class FileKeys(Protocol):
 
     def of_files(self, agency: str) -> bytes:
         """Return the key (32 bytes) under which an agency's files are kept.
+
+        Raises:
+            Unavailable: `unavailable.keys`.
+        """
+
+    def of_client(self) -> bytes:
+        """Return the private key (OpenSSH, PEM) by which agencies' servers know the gateway.
 
         Raises:
             Unavailable: `unavailable.keys`.

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from contracts import Piece
 from crypto.errors import KeysUnavailable
-from crypto.openbao.kv import KeptFiles
+from crypto.openbao.kv import KeptFiles, SshKeyName, SshKeys
 from gateway.errors import Rejected, Unavailable
-from gateway.files import FileAgency, Folder
+from gateway.files import FileAgency, Folder, Poll, SftpServer
 from gateway.registry import Agency
+from gateway.registry.by_sftp import Server
 from gateway.registry.snapshot import Snapshot
 from gateway.rules import RECORD_MAX_BYTES
 
@@ -62,8 +63,9 @@ class RecordCounter:
 class KeysOfFiles:
     """Implements `files.FileKeys` with what the key server holds."""
 
-    def __init__(self, kept: KeptFiles) -> None:
+    def __init__(self, kept: KeptFiles, keys: SshKeys) -> None:
         self._kept = kept
+        self._keys = keys
 
     def of_files(self, agency: str) -> bytes:
         """See `files.FileKeys.of_files`."""
@@ -72,12 +74,24 @@ class KeysOfFiles:
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
 
+    def of_client(self) -> bytes:
+        """See `files.FileKeys.of_client`."""
+        return self._ssh("ssh-client")
+
     def of_host(self) -> bytes:
         """See `files.FileKeys.of_host`."""
+        return self._ssh("ssh-host")
+
+    def _ssh(self, name: SshKeyName) -> bytes:
         try:
-            return self._kept.host_key()
+            return self._keys.read(name)
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
+
+
+def sftp_server(server: Server, folder: str) -> SftpServer:
+    """Return a folder of an agency's own server."""
+    return SftpServer(server.addresses, server.user, server.host_keys, folder.rstrip("/"), server.timeout_s)
 
 
 def _agencies(snapshot: Snapshot, at_ms: int) -> dict[str, FileAgency]:
@@ -100,6 +114,10 @@ def _agency(snapshot: Snapshot, agency: Agency, at_ms: int) -> FileAgency | None
         max_bytes=files.max_bytes,
         max_files=files.max_files,
         folders=_folders(snapshot, agency.name, at_ms),
+        polls=tuple(
+            Poll(each.contract, sftp_server(each.server, each.folder), each.answers or "", each.every_s)
+            for each in files.fetched
+        ),
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,16 +15,18 @@ import structlog
 from adapters.sftp.config import Config
 from adapters.sftp.desk import Desk
 from adapters.sftp.journal import Journal, listing
+from adapters.sftp.outbound import SftpOutbound
+from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
 from adapters.sftp.tree import Tree
 from gateway.doors import Refusals
 from gateway.errors import IsnadError
-from gateway.files import FileProgress, Files
+from gateway.files import FileProgress, Files, SftpServer
 
-__all__ = ["Config", "Inbound", "inbound", "progress"]
+__all__ = ["Config", "Inbound", "inbound", "outbound", "progress"]
 
 JOURNAL = "journal.db"
-HOUSEKEEPING_S = 30.0
+HOUSEKEEPING_S, POLL_S = 30.0, 1.0
 
 log = structlog.get_logger()
 
@@ -36,7 +39,8 @@ class Inbound:
         self._open = ExitStack()
         self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
         self._server = Server(config, files.agencies, files.keys, self._desk.landing, refusals)
-        self._chore: asyncio.Task[None] | None = None
+        self._polling = Polling(files, tree, self._desk.journal, self._desk.landing)
+        self._chores: list[asyncio.Task[None]] = []
 
     @property
     def port(self) -> int:
@@ -52,15 +56,21 @@ class Inbound:
         """
         await self._server.start()
         self._desk.start()
-        self._chore = asyncio.create_task(self._keep_house())
+        self._chores = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._poll())]
 
     async def stop(self) -> None:
         """Let nobody in any more and break off what runs; all of it goes on at the next start."""
         await self._server.stop()
-        if self._chore is not None:
-            self._chore.cancel()
+        for chore in self._chores:
+            chore.cancel()
+        await self._polling.stop()
         await self._desk.stop()
         self._open.close()
+
+    async def _poll(self) -> None:
+        while True:
+            self._polling.look()
+            await asyncio.sleep(POLL_S)
 
     async def _keep_house(self) -> None:
         while True:
@@ -101,6 +111,11 @@ def progress(folder: Path) -> list[FileProgress]:
         )
         for entry in listing(folder / JOURNAL)
     ]
+
+
+def outbound(server: SftpServer, key: Callable[[], bytes]) -> SftpOutbound:
+    """Return the way to an agency's own server; `key` returns our private key (OpenSSH, PEM) and may block."""
+    return SftpOutbound(server, key)
 
 
 def inbound(config: Config, files: Files, refusals: Refusals) -> Inbound:

@@ -41,7 +41,7 @@ class Desk:
     def __init__(self, files: Files, tree: Tree, journal: Journal) -> None:
         self._files = files
         self._tree = tree
-        self._journal = journal
+        self.journal = journal
         self.landing = Landing(tree, journal, self.wake)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -75,7 +75,7 @@ class Desk:
         Raises:
             Unavailable: the log cannot say it now, so nothing was removed.
         """
-        for entry in self._journal.due(_now_ms()):
+        for entry in self.journal.due(_now_ms()):
             folder = self._folder(entry)
             # The log first: what it says will be removed is removed at the next turn, should this one be cut off.
             fields = (("submission", entry.id), ("contract", entry.contract), ("sha256", entry.sha256))
@@ -83,10 +83,10 @@ class Desk:
             beside = companions(folder, entry.name) if folder else []
             for name in (entry.name, *(entry.name + suffix for suffix in ANSWERS), *beside):
                 self._tree.remove(entry.agency, entry.contract, name)
-                lesser = self._journal.at(entry.agency, entry.contract, name)
+                lesser = self.journal.at(entry.agency, entry.contract, name)
                 if lesser is not None and lesser.state is State.LANDING:
-                    self._journal.forget(lesser)
-            self._journal.removed(entry, _now_ms())
+                    self.journal.forget(lesser)
+            self.journal.removed(entry, _now_ms())
             log.info("file.removed", submission=entry.id, sender=entry.agency, contract=entry.contract)
 
     async def _run(self) -> None:
@@ -109,7 +109,7 @@ class Desk:
             for contract, folder in agency.folders.items():
                 if folder.rules.complete == "stable":
                     self.landing.settle(agency, contract)
-        waiting = self._journal.waiting()
+        waiting = self.journal.waiting()
         self._report(waiting)
         held: set[Series] = set()
         for entry in waiting:
@@ -147,19 +147,19 @@ class Desk:
         if folder is None:  # the agreement has ended since: what landed under it waits for it to be renewed
             self._later(entry, Unavailable("unavailable.agreement", retry_after_s=RETRY_MOST_S))
             return
-        taking = Taking(self._files, self._tree, self._journal, folder)
+        taking = Taking(self._files, self._tree, self.journal, folder)
         try:
             try:
                 resumed = entry.state is State.TAKEN
                 if not resumed:
                     async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
-                        entry = await Examination(self._files, self._tree, self._journal, folder).of(entry)
+                        entry = await Examination(self._files, self._tree, self.journal, folder).of(entry)
                         entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
-                        self._journal.put(entry)
+                        self.journal.put(entry)
                     await self._gap(entry)
                 await taking.take(entry, resumed=resumed)
             except (Rejected, Tampered) as error:
-                current = self._journal.at(entry.agency, entry.contract, entry.name) or entry
+                current = self.journal.at(entry.agency, entry.contract, entry.name) or entry
                 await taking.refuse(current, error)
         except Unavailable as error:
             self._later(entry, error)

@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS file (
     position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
     quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
-    removed_ms INTEGER NOT NULL DEFAULT 0
+    removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS file_place ON file (agency, contract, name) WHERE removed_ms = 0;
 CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
@@ -146,6 +146,23 @@ class Journal:
         )
         (highest,) = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id)).fetchone()
         return highest or 0
+
+    def ever(self, agency: str, contract: str, name: str) -> bool:
+        """Return whether there is, or was, a file of this name."""
+        query = "SELECT 1 FROM file WHERE (agency, contract, name) = (?, ?, ?) LIMIT 1"
+        return self._db.execute(query, (agency, contract, name)).fetchone() is not None
+
+    def unreturned(self, agency: str, contract: str, certificate: str) -> Sequence[Entry]:
+        """Return what came from a server, was answered, and whose answers were not put there yet."""
+        return self._read(
+            "WHERE (agency, contract, certificate) = (?, ?, ?) AND state IN ('answered', 'refused') "
+            "AND returned_ms = 0 AND removed_ms = 0 ORDER BY ended_ms LIMIT 1000",
+            agency, contract, certificate,
+        )  # fmt: skip
+
+    def returned(self, entry: Entry) -> None:
+        """Remember that a file's answers are where it came from."""
+        self._write("UPDATE file SET returned_ms = ? WHERE id = ?", [entry.ended_ms, entry.id])
 
     def put(self, entry: Entry) -> None:
         """Write all of a file's entry."""

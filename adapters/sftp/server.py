@@ -24,6 +24,7 @@ from asyncssh import (
 )
 from asyncssh.public_key import SSHOpenSSHCertificate, decode_ssh_certificate, decode_ssh_public_key
 
+from adapters.sftp.algorithms import CIPHERS, KEX, MACS, SIGNATURES
 from adapters.sftp.config import Config
 from adapters.sftp.landing import Landing
 from adapters.sftp.session import Session
@@ -35,17 +36,6 @@ from gateway.records import Origin
 SESSIONS_MAX = 8
 """Channels of one connection."""
 KEY_MAX_BYTES = 16 << 10
-RSA_MIN_BITS = 3072
-
-# What OpenSSH, WinSCP, PuTTY and paramiko of these years speak. AES-GCM alone: a client takes the first of its own
-# list that we offer, and beside GCM most would take ChaCha20 or CTR, which cost this process twice as much.
-KEX = ("mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp384",
-       "ecdh-sha2-nistp256")  # fmt: skip
-CIPHERS = ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")
-MACS = ("hmac-sha2-256-etm@openssh.com",)
-"""Never used beside GCM, but something must be named."""
-SIGNATURES = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-              "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512", "rsa-sha2-256")  # fmt: skip
 
 log = structlog.get_logger()
 

@@ -259,7 +259,9 @@ def _settled(outcome: Outcome, known: Mapping[int, Known]) -> Outcome:
     if outcome.position not in known:
         return outcome
     review = known[outcome.position].review
-    return replace(outcome, status=Status.QUARANTINED if review else Status.ACCEPTED, warnings=review)
+    return msgspec.structs.replace(
+        outcome, status=Status.QUARANTINED if review else Status.ACCEPTED, warnings=review
+    )
 
 
 def _now_ms() -> int:

@@ -18,7 +18,7 @@ MOUNT = "isnad"
 LANES = "intake/lanes"
 PROMISES = "intake/promises"
 FILES = "intake/files"
-SSH_HOST = "intake/ssh-host"
+SshKeyName = Literal["ssh-host", "ssh-client"]
 Holder = Literal["delivery", "nea"]
 
 
@@ -68,10 +68,9 @@ class LanePromises:
 
 
 class KeptFiles:
-    """Keys of agencies' files while the gateway keeps them, and of the server that they are put down at."""
+    """Keys of agencies' files while the gateway keeps them."""
 
     def __init__(self, bao: OpenBao) -> None:
-        self._bao = bao
         self._secret = LaneSecret(bao, FILES, b"isnad-files/v1\0")
 
     def key(self, agency: str) -> bytes:
@@ -82,14 +81,22 @@ class KeptFiles:
         """
         return self._secret.key(agency)
 
-    def host_key(self) -> bytes:
-        """Return the SSH server's private key (OpenSSH's format, PEM).
+
+class SshKeys:
+    """The SSH keys of a process: that of its server, and the one it shows to agencies' servers."""
+
+    def __init__(self, bao: OpenBao, process: Literal["intake", "delivery"]) -> None:
+        self._bao = bao
+        self._process = process
+
+    def read(self, name: SshKeyName) -> bytes:
+        """Return a private key (OpenSSH's format, PEM).
 
         Raises:
             KeysUnavailable: it cannot be had now.
         """
-        answer = self._bao.call("GET", data_path(SSH_HOST), answer=Answer[Answer[_SshKey]])
-        return answer.data.data.key.encode()
+        path = data_path(f"{self._process}/{name}")
+        return self._bao.call("GET", path, answer=Answer[Answer[_SshKey]]).data.data.key.encode()
 
 
 class Recipients:

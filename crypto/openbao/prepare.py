@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from crypto.errors import KeysUnavailable
 from crypto.hpke import PrivateKey, Suite
 from crypto.openbao.connection import Answer, BadRequest, NotFound, Nothing, OpenBao, checked_name
-from crypto.openbao.kv import FILES, LANES, MOUNT, PROMISES, SSH_HOST, Holder, data_path
+from crypto.openbao.kv import FILES, LANES, MOUNT, PROMISES, Holder, data_path
 from crypto.openbao.session import Wrapped
 from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
 
@@ -30,6 +30,7 @@ CA_TTL_S = 10 * 365 * 24 * 3600
 SECRET_ID_TTL_S = 300  # from handing out to logging in
 ADMIT_WRAP_TTL_S = 120  # from admitting a process to its start
 SECRET_BYTES = 32
+SSH_KEYS = ("intake/ssh-host", "intake/ssh-client", "delivery/ssh-client")
 VERSIONED_WITHIN_S, VERSIONED_LOOK_S = 30.0, 0.05
 
 _MOUNTS: dict[str, dict[str, object]] = {
@@ -102,7 +103,8 @@ def prepare(bao: OpenBao, plan: Plan) -> Prepared:
     # 3. What lane keys derive from. Lost secrets cannot be made again: written only where there is nothing.
     for path in (LANES, PROMISES, FILES):
         _create_secret(bao, path, {"secret": base64.b64encode(os.urandom(SECRET_BYTES)).decode()})
-    _create_secret(bao, SSH_HOST, _ssh_key())
+    for path in SSH_KEYS:
+        _create_secret(bao, path, _ssh_key())
     # 4. Recipients' keys.
     for kid, holder in plan.recipients.items():
         _create_recipient(bao, checked_name(kid), holder, plan.suite)

@@ -15,6 +15,7 @@ from gateway.mailbox import Mailbox
 from gateway.ports import Delivery, Ledger, Opener, Outbound, Queue, Spool
 from gateway.registry import Agency
 from gateway.registry.agency import ByEndpoint, ByInbox
+from gateway.registry.by_sftp import ByServer
 from gateway.registry.snapshot import Snapshot
 
 PREFETCH = 4
@@ -59,7 +60,7 @@ class Couriers:
                 for agreement in snapshot.registry.agreements
                 if agreement.file.recipient == agency.name
             )
-            if queues and isinstance(agency.file.delivery, ByEndpoint | ByInbox):
+            if queues and isinstance(agency.file.delivery, ByEndpoint | ByServer | ByInbox):
                 thread = threading.Thread(
                     target=self._run, args=(agency, queues, self._ending), name=f"courier-{agency.name}"
                 )
@@ -104,7 +105,7 @@ class Couriers:
 
     def _way(self, agency: Agency) -> Callable[[Delivery, asyncio.Runner], None]:
         way = agency.file.delivery
-        if not isinstance(way, ByEndpoint):
+        if not isinstance(way, ByEndpoint | ByServer):
             return lambda delivery, _: self._mailbox.collect(delivery, agency.name)
         outbound = self._outbound(agency)
 

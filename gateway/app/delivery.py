@@ -13,10 +13,12 @@ from types import ModuleType
 import structlog
 
 from crypto.openbao import Seeds, Session
+from crypto.openbao.kv import SshKeys
 from crypto.openbao.signer import TransitLogKeys
 from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
 from gateway.app.couriers import Couriers
+from gateway.app.files import file_outbound
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
 from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, port_config
 from gateway.app.process import every, told_to_stop
@@ -32,6 +34,7 @@ from gateway.records import Handed, Message
 from gateway.refusals import Refusals
 from gateway.registry import Agency
 from gateway.registry.agency import ByEndpoint
+from gateway.registry.by_sftp import ByServer
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Snapshot, Sources
 from gateway.settings import Settings
@@ -76,7 +79,7 @@ async def deliver(folder: Path) -> None:
             ledger=ledger,
             spool=spool,
             mailbox=mailbox,
-            outbound=partial(_outbound, rest, tls),
+            outbound=partial(_outbound, rest, tls, SshKeys(session, "delivery")),
         )
         board = Board(
             [
@@ -167,11 +170,13 @@ def _reader(settings: Settings, snapshot: Snapshot) -> Reader:
     )
 
 
-def _outbound(rest: ModuleType, tls: GatewayTls, agency: Agency) -> Outbound:
-    """Return the way to an agency's endpoint."""
+def _outbound(rest: ModuleType, tls: GatewayTls, keys: SshKeys, agency: Agency) -> Outbound:
+    """Return the way to an agency's endpoint or SFTP server."""
     delivery = agency.file.delivery
+    if isinstance(delivery, ByServer):
+        return file_outbound(delivery, keys)
     if not isinstance(delivery, ByEndpoint):
-        raise TypeError("only an agency with an endpoint is delivered to")
+        raise TypeError("only an agency with an endpoint or a server is delivered to")
     endpoint = rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
     outbound: Outbound = rest.outbound(endpoint, tls.client_context(agency.server_ca_pem))
     return outbound

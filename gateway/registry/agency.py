@@ -29,7 +29,7 @@ from gateway.configuration import (
     read,
 )
 from gateway.records import GATEWAY
-from gateway.registry.by_sftp import SFTP, BySftp
+from gateway.registry.by_sftp import SFTP, ByServer, BySftp
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -92,7 +92,7 @@ class ByInbox(Document):
     max_batch: Annotated[int, Field(ge=1, le=1000)] = GROUP_RECORDS
 
 
-Delivery = Annotated[ByQueue | ByEndpoint | ByInbox, Field(discriminator="mode")]
+Delivery = Annotated[ByQueue | ByEndpoint | ByServer | ByInbox, Field(discriminator="mode")]
 
 
 class Quota(Document):
@@ -256,7 +256,7 @@ class _Loading:
             )
             return None
 
-    def server_ca(self, delivery: ByQueue | ByEndpoint | ByInbox) -> str:
+    def server_ca(self, delivery: Delivery) -> str:
         if not isinstance(delivery, ByEndpoint):
             return ""
         pem = self._text(delivery.server_ca, "delivery", "server_ca")

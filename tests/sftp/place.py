@@ -67,12 +67,16 @@ class FileKeysHeld:
     """`files.FileKeys` in memory."""
 
     def __init__(self) -> None:
-        self._host = Ed25519PrivateKey.generate().private_bytes(
-            Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()
+        self._host, self._client = (
+            Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+            for _ in range(2)
         )
 
     def of_files(self, agency: str) -> bytes:
         return hashlib.sha256(b"files " + agency.encode()).digest()
+
+    def of_client(self) -> bytes:
+        return self._client
 
     def of_host(self) -> bytes:
         return self._host
@@ -101,8 +105,11 @@ class Place:
     def files(self) -> Path:
         return self.folder / "files"
 
+    def entries(self) -> list[Entry]:
+        return listing(self.files / "journal.db")
+
     def entry(self, name: str) -> Entry | None:
-        return next((entry for entry in listing(self.files / "journal.db") if entry.name == name), None)
+        return next((entry for entry in self.entries() if entry.name == name), None)
 
     def lane(self, name: str) -> list[dict]:
         """Return everything that a lane says, oldest first."""
@@ -280,5 +287,10 @@ def open_place(
 
 def host_key(keys: FileKeysHeld) -> str:
     """Return the public half of the gateway's host key, as an agency pins it."""
-    private = load_ssh_private_key(keys.of_host(), None)
+    return public_half(keys.of_host())
+
+
+def public_half(private_key: bytes) -> str:
+    """Return the public half of an SSH key, as it stands in `authorized_keys`."""
+    private = load_ssh_private_key(private_key, None)
     return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -248,7 +248,7 @@ def test_originals_are_removed_when_their_time_has_come_and_the_log_says_so(tmp_
 async def expire(place: Place, entry) -> None:
     """Let the time come at which a file is removed."""
     desk = place.inbound._desk
-    desk._journal._db.execute("UPDATE file SET remove_ms = 1 WHERE id = ?", [entry.id])
+    desk.journal._db.execute("UPDATE file SET remove_ms = 1 WHERE id = ?", [entry.id])
     await desk.remove_due()
 
 

@@ -1,6 +1,6 @@
 # Delivery opens what is for agencies. It can sign nothing.
 
-# The private keys of the recipients that the gateway delivers to.
+# The private keys of the recipients that the gateway delivers to, and what agencies' SFTP servers know it by.
 path "isnad/data/delivery/+" {
   capabilities = ["read"]
 }

@@ -27,11 +27,14 @@ path "isnad/data/intake/promises" {
   capabilities = ["read"]
 }
 
-# Keep agencies' files sealed, and be known to their SFTP clients.
+# Keep agencies' files sealed, and be known to their SFTP clients and servers.
 path "isnad/data/intake/files" {
   capabilities = ["read"]
 }
 path "isnad/data/intake/ssh-host" {
+  capabilities = ["read"]
+}
+path "isnad/data/intake/ssh-client" {
   capabilities = ["read"]
 }
 
