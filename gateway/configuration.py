@@ -35,7 +35,7 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-REFERRED_SUFFIXES = (".pem", ".crl", ".der")
+REFERRED_SUFFIXES = (".pem", ".crl", ".der", ".wsdl")
 """What a file must be called that another one refers to: the watch for changes looks at these."""
 
 

@@ -158,6 +158,24 @@ class Gateway:
     health: Health
 
 
+class Cursors(Protocol):
+    """Remembers how far an agency's records have been fetched. Methods block."""
+
+    def read(self, agency: str, contract: str) -> str:
+        """Return the cursor, empty when nothing was fetched yet.
+
+        Raises:
+            Unavailable: it cannot be told now.
+        """
+
+    def write(self, agency: str, contract: str, value: str) -> None:
+        """Remember a cursor (at most 256 characters), durably on return.
+
+        Raises:
+            Unavailable: it was not.
+        """
+
+
 class Mailbox(Protocol):
     """Records that wait for agencies which fetch them. Methods block; call them outside the event loop."""
 

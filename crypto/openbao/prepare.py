@@ -18,6 +18,7 @@ from crypto.errors import KeysUnavailable
 from crypto.hpke import PrivateKey, Suite
 from crypto.openbao.connection import Answer, BadRequest, NotFound, Nothing, OpenBao, checked_name
 from crypto.openbao.kv import FILES, LANES, MOUNT, PROMISES, Holder, data_path
+from crypto.openbao.messages import MESSAGE_KEY, MESSAGE_KEY_KIND
 from crypto.openbao.session import Wrapped
 from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
 
@@ -97,9 +98,10 @@ def prepare(bao: OpenBao, plan: Plan) -> Prepared:
     """
     # 1. Engines and the way to log in.
     _mount(bao)
-    # 2. Log keys: they cannot be exported, backed up in plain text or deleted.
+    # 2. Log keys, and the one that signs messages to agencies: they cannot be exported, backed up or deleted.
     for name, kind in log_key_names(plan.suite).items():
-        _create_log_key(bao, name, kind)
+        _create_transit_key(bao, name, kind)
+    _create_transit_key(bao, MESSAGE_KEY, MESSAGE_KEY_KIND)
     # 3. What lane keys derive from. Lost secrets cannot be made again: written only where there is nothing.
     for path in (LANES, PROMISES, FILES):
         _create_secret(bao, path, {"secret": base64.b64encode(os.urandom(SECRET_BYTES)).decode()})
@@ -189,7 +191,7 @@ def _await_versions(bao: OpenBao) -> None:
             return
 
 
-def _create_log_key(bao: OpenBao, name: str, kind: str) -> None:
+def _create_transit_key(bao: OpenBao, name: str, kind: str) -> None:
     try:
         there = bao.call("GET", f"transit/keys/{name}", answer=Answer[_Mount]).data.type
     except NotFound:

@@ -14,6 +14,7 @@ import structlog
 
 from crypto.openbao import Seeds, Session
 from crypto.openbao.kv import SshKeys
+from crypto.openbao.messages import MessageSigner
 from crypto.openbao.signer import TransitLogKeys
 from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
@@ -22,6 +23,7 @@ from gateway.app.files import file_outbound
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
 from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, port_config
 from gateway.app.process import every, told_to_stop
+from gateway.app.services import Caller
 from gateway.consumer.ledger import LedgerFile
 from gateway.consumer.opening import BatchOpener, Reader
 from gateway.errors import Unavailable
@@ -35,9 +37,11 @@ from gateway.refusals import Refusals
 from gateway.registry import Agency
 from gateway.registry.agency import ByEndpoint
 from gateway.registry.by_sftp import ByServer
+from gateway.registry.by_soap import SOAP
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Snapshot, Sources
 from gateway.settings import Settings
+from gateway.signatures import OriginSignatures
 
 STORE_RETRY_S = 1.0
 
@@ -73,13 +77,18 @@ async def deliver(folder: Path) -> None:
         tls = GatewayTls(session, settings.keys.deliver.role, settings.deliver.listen.server_names)
         certificates.append(tls)
         rest = adapters(living.current)["rest"]
+        caller = Caller(
+            tls,
+            MessageSigner(session, settings.keys.deliver.role, settings.deliver.listen.server_names[0]),
+            OriginSignatures(lambda agency: living.current.registry.agencies[agency]),
+        )
         couriers = Couriers(
             queue=queue,
             opener=opener,
             ledger=ledger,
             spool=spool,
             mailbox=mailbox,
-            outbound=partial(_outbound, rest, tls, SshKeys(session, "delivery")),
+            outbound=_Ways(rest, tls, caller, SshKeys(session, "delivery"), living),
         )
         board = Board(
             [
@@ -170,13 +179,25 @@ def _reader(settings: Settings, snapshot: Snapshot) -> Reader:
     )
 
 
-def _outbound(rest: ModuleType, tls: GatewayTls, keys: SshKeys, agency: Agency) -> Outbound:
-    """Return the way to an agency's endpoint or SFTP server."""
-    delivery = agency.file.delivery
-    if isinstance(delivery, ByServer):
-        return file_outbound(delivery, keys)
-    if not isinstance(delivery, ByEndpoint):
-        raise TypeError("only an agency with an endpoint or a server is delivered to")
-    endpoint = rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
-    outbound: Outbound = rest.outbound(endpoint, tls.client_context(agency.server_ca_pem))
-    return outbound
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The ways to agencies that records are carried to."""
+
+    rest: ModuleType
+    tls: GatewayTls
+    caller: Caller
+    keys: SshKeys
+    living: Living
+
+    def __call__(self, agency: Agency) -> Outbound:
+        """Return the way to an agency's SFTP server or endpoint: by SOAP where there is a WSDL of it."""
+        delivery = agency.file.delivery
+        if isinstance(delivery, ByServer):
+            return file_outbound(delivery, self.keys)
+        if not isinstance(delivery, ByEndpoint) or agency.server is None:
+            raise TypeError("only an agency with an endpoint or a server is delivered to")
+        if delivery.wsdl is not None:
+            return self.caller.outbound(adapters(self.living.current)[SOAP], agency)
+        endpoint = self.rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
+        outbound: Outbound = self.rest.outbound(endpoint, self.tls.client_context(agency.server.ca_pem))
+        return outbound

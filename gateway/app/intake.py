@@ -19,6 +19,7 @@ from contracts.folder import SHIPPED
 from crypto.hpke import Suite
 from crypto.openbao import Session, TransitSigner
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
+from crypto.openbao.messages import MessageSigner
 from crypto.openbao.prepare import show
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
@@ -26,6 +27,8 @@ from gateway.app.board import OK, Board, Look
 from gateway.app.files import file_intake
 from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, port_config
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
+from gateway.app.services import Caller, Pollers
+from gateway.cursors import CursorFile
 from gateway.doors import Gateway
 from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
@@ -120,12 +123,13 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         def accept(submission: Submission) -> AsyncGenerator[Outcomes, None]:
             return exchange.accept(submission, rules=rules, keep=groups.keep, log=committer)
 
+        signatures = OriginSignatures(lambda agency: living.current.registry.agencies[agency])
         gateway = Gateway(
             accept=accept,
             identities=identities,
             records=records,
             note=committer.note,
-            signatures=OriginSignatures(lambda agency: living.current.registry.agencies[agency]),
+            signatures=signatures,
             replays=StoredReplays(records, keys.promises),
             refusals=refusals,
             published=Publishing(lambda: living.current),
@@ -160,15 +164,22 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             rules.warm(time.time_ns() // 1_000_000)
             _release(living, committer)
 
+        cursors = stack.enter_context(closing(CursorFile(store.parent / "cursors.db")))
+        signer = MessageSigner(session, settings.keys.intake.role, settings.serve.listen.server_names[0])
+        pollers = Pollers(Caller(tls, signer, signatures), accept, cursors)
         spare_the_collector()
         log.info("gateway.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
             asyncio.create_task(every(LOOK_S, partial(refusals.leave, spool), stop)),
+            asyncio.create_task(
+                every(LOOK_S, partial(pollers.serve, lambda: living.current), stop, threaded=False)
+            ),
             asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
             asyncio.create_task(every(HOUSEKEEPING_S, slow_housekeeping, stop)),
         ]
         await stop.wait()
+        await pollers.stop(float(settings.stop_grace_s))
         # Take nothing more, finish what was begun, then let go in the reverse order of the above.
         if files is not None:
             await files.stop()

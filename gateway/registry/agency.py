@@ -30,6 +30,7 @@ from gateway.configuration import (
 )
 from gateway.records import GATEWAY
 from gateway.registry.by_sftp import SFTP, ByServer, BySftp
+from gateway.registry.by_soap import Fetched, ServerUrl
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -72,13 +73,16 @@ class ByQueue(Document):
 
 
 class ByEndpoint(Document):
-    """The gateway opens batches and POSTs the records to the agency's server."""
+    """The gateway opens batches and POSTs the records to the agency's server.
+
+    With `wsdl`, a copy of its WSDL, the server is called by SOAP; `signed` is whether those messages are signed.
+    """
 
     mode: Literal["endpoint"]
-    url: Annotated[
-        str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$", max_length=500)
-    ]
+    url: ServerUrl
     server_ca: FileName
+    wsdl: FileName | None = None
+    signed: bool = True
     timeout_s: Annotated[int, Field(ge=1, le=120)] = 30
     attempts: Annotated[int, Field(ge=1, le=1000)] = 50
     """After the last one the batch is parked as undeliverable; 50, with their pauses, take 3.6 hours."""
@@ -146,6 +150,7 @@ class AgencyFile(Document):
     ] = ()
     origin_keys: Annotated[tuple[NamedKey, ...], Field(max_length=8)] = ()
     files: BySftp | None = None
+    fetched: Fetched | None = None
     delivery: Delivery
     recipient_keys: Annotated[tuple[KeyId, ...], Field(min_length=1, max_length=2)] = ("delivery-1",)
     quota: Quota
@@ -172,13 +177,25 @@ class WayIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """What is known of a server of an agency's: who certifies it, and its WSDL when it is called by SOAP."""
+
+    ca_pem: str = field(repr=False)
+    wsdl: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Agency:
-    """A participant: its file, and what the file refers to. `digest` is the SHA-256 (hex) over all of it."""
+    """A participant: its file, and what the file refers to. `digest` is the SHA-256 (hex) over all of it.
+
+    `server` is the one that records are delivered to, `fetched` the one that they are fetched from.
+    """
 
     file: AgencyFile
     ways_in: tuple[WayIn, ...]
     origin_keys: Mapping[str, OriginKey]
-    server_ca_pem: str
+    server: Server | None
+    fetched: Server | None
     digest: str
 
     @property
@@ -202,14 +219,17 @@ def load_agency(folder: Path, path: str) -> Agency:
     keys = {named.kid: loading.origin_key(number, named) for number, named in enumerate(file.origin_keys)}
     if len(keys) != len(file.origin_keys):
         loading.problem("registry.kid_twice", "two keys have the same kid", "origin_keys")
-    server_ca = loading.server_ca(file.delivery)
+    endpoint = file.delivery if isinstance(file.delivery, ByEndpoint) else None
+    server = loading.server(endpoint.server_ca, endpoint.wsdl, "delivery") if endpoint else None
+    fetched = loading.server(file.fetched.server_ca, file.fetched.wsdl, "fetched") if file.fetched else None
     if loading.problems:
         raise Invalid(tuple(loading.problems))
     return Agency(
         file,
         tuple(way for way in ways_in if way),
         {kid: key for kid, key in keys.items() if key},
-        server_ca,
+        server,
+        fetched,
         loading.hasher.hexdigest(),
     )
 
@@ -256,15 +276,13 @@ class _Loading:
             )
             return None
 
-    def server_ca(self, delivery: Delivery) -> str:
-        if not isinstance(delivery, ByEndpoint):
-            return ""
-        pem = self._text(delivery.server_ca, "delivery", "server_ca")
+    def server(self, server_ca: str, wsdl: str | None, *where: str) -> Server:
+        pem = self._text(server_ca, *where, "server_ca")
         try:
             x509.load_pem_x509_certificates(pem.encode())
         except ValueError:
-            self.problem("registry.certificates", "must hold certificates, PEM", "delivery", "server_ca")
-        return pem
+            self.problem("registry.certificates", "must hold certificates, PEM", *where, "server_ca")
+        return Server(pem, self._read(wsdl, CRL_MAX_BYTES, *where, "wsdl") if wsdl else b"")
 
     def _crl(self, name: str, *where: str | int) -> tuple[bytes, datetime] | None:
         """Return a revocation list as DER, and when the next one is due."""

@@ -43,6 +43,14 @@ path "pki/sign/isnad-intake" {
   capabilities = ["update"]
 }
 
+# Sign SOAP messages to agencies, under a certificate of the process: not a key of the log.
+path "transit/sign/isnad-messages/sha2-256" {
+  capabilities = ["update"]
+}
+path "transit/keys/isnad-messages" {
+  capabilities = ["read"]
+}
+
 # Stay logged in: its own next secret_id, for one login, and only inside a wrapper that lives a minute at most.
 path "auth/approle/role/isnad-intake/secret-id" {
   capabilities      = ["update"]

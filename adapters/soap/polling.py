@@ -1,0 +1,141 @@
+"""Fetching an agency's records from its service: what came after the cursor, again and again.
+
+The cursor is kept once everything before it is in the log, so a crash between fetches some records twice, which then
+are duplicates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.soap.service import Said, Service
+from gateway import metrics
+from gateway.doors import Cursors
+from gateway.errors import IsnadError, Rejected, Unavailable
+from gateway.ports import Accept
+from gateway.records import Submission
+from gateway.submissions import Counts, submission_id
+
+ATTEMPTS = 3
+"""Calls for one document; then the next round tries again."""
+PAUSE_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What is fetched from one agency: which contracts, how many records a call, and how often."""
+
+    agency: str
+    contracts: tuple[str, ...]
+    max_records: int
+    interval_s: float
+
+
+class Poller:
+    """Fetches from one agency until told to stop."""
+
+    def __init__(self, what: Round, service: Service, accept: Accept, cursors: Cursors) -> None:
+        self._what = what
+        self._service = service
+        self._accept = accept
+        self._cursors = cursors
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fetch what there is, wait, and fetch again."""
+        while not stop.is_set():
+            for contract in self._what.contracts:
+                await self._round(contract, stop)
+            try:
+                await asyncio.wait_for(stop.wait(), self._what.interval_s)
+            except TimeoutError:
+                continue
+        await asyncio.to_thread(self._service.close)
+
+    async def _round(self, contract: str, stop: asyncio.Event) -> None:
+        """Fetch all that there is of one contract; what goes wrong is said, and the next round tries again."""
+        try:
+            while not stop.is_set() and await self._fetch(contract):
+                pass
+        except IsnadError as error:
+            metrics.count_error(error.code)
+            log.warning(
+                "poll.failed", agency=self._what.agency, contract=contract, code=error.code, rule=error.rule
+            )
+        except Exception:  # the outermost loop of this agency: others go on, and so does the next round
+            log.exception("poll.broken", agency=self._what.agency, contract=contract)
+
+    async def _fetch(self, contract: str) -> bool:
+        """Take one document into the log, then move the cursor; say whether there is more."""
+        before = await asyncio.to_thread(self._cursors.read, self._what.agency, contract)
+        said = await self._asked(contract, before)
+        document, cursor = said.values["document"], said.values["cursor"] or ""
+        if document:
+            await self._taken(contract, said, document)
+        if said.values["more"] and cursor == before:
+            raise Rejected("soap.answer", "a cursor must move when there is more", "cursor")
+        if cursor != before:
+            await asyncio.to_thread(self._cursors.write, self._what.agency, contract, cursor)
+        return bool(said.values["more"])
+
+    async def _asked(self, contract: str, cursor: str) -> Said:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await asyncio.to_thread(
+                    self._service.call,
+                    "fetch",
+                    contract=contract,
+                    cursor=cursor,
+                    most=self._what.max_records,
+                )
+            except Unavailable:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(PAUSE_S * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _taken(self, contract: str, said: Said, document: bytes) -> None:
+        """Have a document accepted.
+
+        Raises:
+            Unavailable: not all of it is in the log; it is to be fetched again.
+            Rejected: nothing of it may be taken; the log says so.
+        """
+        agency = self._what.agency
+        digest = hashlib.sha256(document).hexdigest()
+        submission = Submission(
+            id=submission_id(agency, f"poll:{contract}:{digest}"),
+            sender=agency,
+            recipient="",
+            contract=contract,
+            media_type="application/xml",
+            origin=said.origin,
+            received_ms=time.time_ns() // 1_000_000,
+            idempotency_key="",
+            body=_one(document),
+        )
+        counts = Counts()
+        async with aclosing(self._accept(submission)) as groups:
+            async for outcomes in groups:
+                counts.add(outcomes)
+        counts.report(agency, contract)
+        log.info(
+            "poll.taken",
+            submission=submission.id,
+            sender=agency,
+            contract=contract,
+            bytes=len(document),
+            **counts.as_json(),
+        )
+
+
+async def _one(octets: bytes) -> AsyncIterator[bytes]:
+    yield octets

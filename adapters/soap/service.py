@@ -1,0 +1,214 @@
+"""Calling an agency's service with zeep, from a pinned copy of its WSDL.
+
+zeep writes the messages and reads the answers; it fetches nothing and verifies nothing. Everything between is here:
+TLS with the key in memory, the signature, limits, and an answer that is held against the WSDL's own XSD before it is
+read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import zeep
+import zeep.exceptions
+from lxml import etree
+
+from adapters.soap.breaker import Breaker
+from adapters.soap.envelope import Version, opened, parse, sole
+from adapters.soap.names import WSDL, XS, q
+from gateway.errors import IsnadError, Rejected, Unavailable
+from gateway.records import Origin
+
+AGENCY = "urn:isnad:soap:agency:1"
+OPERATIONS = ("fetch", "deliver", "ping")
+ANSWER_MAX_BYTES = 16 << 20
+RETRY_S = 5
+Sign = Callable[[bytes], bytes]
+"""Returns an envelope signed; raises `Unavailable` when the key cannot be had now."""
+Verify = Callable[[Origin, bytes], tuple[Origin, bytes]]
+"""Returns the origin completed and the Body that was signed; raises `Rejected` when the signature does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an agency's service is and how it is described."""
+
+    url: str
+    wsdl: bytes
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a service answered, and how it was known: by its TLS certificate, and by a signature if it made one."""
+
+    values: Any  # zeep's own object: its attributes are the elements of the answer, typed by the XSD
+    origin: Origin
+
+
+class Service:
+    """One agency's service. Methods block."""
+
+    def __init__(self, place: Place, tls: ssl.SSLContext, sign: Sign | None, verify: Verify) -> None:
+        """Read the WSDL.
+
+        Raises:
+            Rejected: `soap.wsdl`; it does not describe a service that the gateway can call.
+        """
+        self._transport = _Transport(place, tls, sign, verify)
+        settings = zeep.Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+        try:
+            client = zeep.Client(  # type: ignore[no-untyped-call]  # zeep is half typed
+                io.BytesIO(place.wsdl), transport=self._transport, settings=settings
+            )
+            self._schema = _schema(place.wsdl)
+            binding = next(
+                str(name)
+                for name, one in client.wsdl.bindings.items()
+                if etree.QName(str(name)).namespace == AGENCY and one is not None
+            )
+            self._service = client.create_service(binding, place.url)  # type: ignore[no-untyped-call]
+        except (
+            zeep.exceptions.Error,
+            etree.LxmlError,
+            StopIteration,
+            KeyError,
+            ValueError,
+            AttributeError,
+        ) as error:
+            raise Rejected(
+                "soap.wsdl", "the pinned WSDL must describe the agency's service", "wsdl"
+            ) from error
+        self._transport.schema = self._schema
+        self._breaker = Breaker(time.monotonic)
+
+    def call(self, operation: str, **fields: object) -> Said:
+        """Call an operation and return what it answers.
+
+        Raises:
+            Unavailable: no answer, or a fault of the service's own; or it is given a rest.
+            Rejected: a fault of the sender's, or an answer that is not as the WSDL says.
+        """
+        self._breaker.enter()
+        try:
+            values = self._service[operation](**fields)
+        except httpx.HTTPError as error:
+            self._breaker.failed()
+            raise Unavailable("unavailable.recipient", "the agency's service must answer", RETRY_S) from error
+        except IsnadError as error:
+            self._breaker.failed() if isinstance(error, Unavailable) else self._breaker.succeeded()
+            raise
+        except zeep.exceptions.Fault as fault:
+            self._breaker.succeeded()
+            raise _fault(fault) from fault
+        except (zeep.exceptions.Error, AttributeError, ValueError) as error:
+            self._breaker.succeeded()
+            raise Rejected("soap.answer", "the answer must be as the WSDL says", operation) from error
+        self._breaker.succeeded()
+        return Said(values, self._transport.origin)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.http.close()
+
+
+class _Transport(zeep.Transport):
+    """Carries zeep's messages. One call at a time: `origin` is that of the latest answer."""
+
+    def __init__(self, place: Place, tls: ssl.SSLContext, sign: Sign | None, verify: Verify) -> None:
+        super().__init__(cache=None)  # type: ignore[no-untyped-call]
+        self._sign = sign
+        self._verify = verify
+        self.schema: etree.XMLSchema | None = None
+        self.origin = Origin("")
+        self._timeout_s = place.timeout_s
+        # No redirects, no proxy from the environment: messages go to the registered service or nowhere.
+        self.http = httpx.Client(verify=tls, timeout=place.timeout_s, follow_redirects=False, trust_env=False)
+
+    def load(self, url: str) -> bytes:
+        """Fetch nothing.
+
+        Raises:
+            Rejected: always; what a WSDL imports must stand in it.
+        """
+        del url
+        raise Rejected("soap.wsdl", "the pinned WSDL must hold all that it refers to", "wsdl")
+
+    def post(self, address: str, message: bytes, headers: dict[str, str]) -> httpx.Response:
+        """Send a message and return an answer that may be read."""
+        signed = self._sign(message) if self._sign else message
+        fields = {"accept-encoding": "identity", "user-agent": "isnad", **headers}
+        deadline = time.monotonic() + self._timeout_s
+        with self.http.stream("POST", address, content=signed, headers=fields) as answer:
+            octets = bytearray()
+            for chunk in answer.iter_raw():
+                octets += chunk
+                if len(octets) > ANSWER_MAX_BYTES:
+                    raise Rejected("soap.answer", f"an answer has at most {ANSWER_MAX_BYTES} bytes")
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the answer took too long")
+            shown = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            certificate = shown.getpeercert(True) or b""  # noqa: FBT003  it knows no names of arguments
+        self.origin = Origin(hashlib.sha256(certificate).hexdigest())
+        return httpx.Response(
+            answer.status_code,
+            content=self._checked(answer, bytes(octets)),
+            headers={"content-type": "text/xml"},
+        )
+
+    def _checked(self, answer: httpx.Response, octets: bytes) -> bytes:
+        """Return an answer as zeep may read it, held to what requests are held to.
+
+        Raises:
+            Rejected: `soap.answer`, `soap.*` as for requests, `origin.*`.
+            Unavailable: it is no SOAP at all.
+        """
+        media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != Version.V11.media_type:
+            raise Unavailable(
+                "unavailable.recipient", f"the agency's service answered {answer.status_code}", RETRY_S
+            )
+        envelope = opened(octets, Version.V11)
+        body = envelope.body
+        # A bare Timestamp, which node-soap sends back to whoever sent one, proves nothing and is passed by.
+        if envelope.signed and b"SignatureValue" in octets:
+            self.origin, signed = self._verify(self.origin, octets)
+            body = parse(signed)
+        element = sole(body)
+        if element.tag != Version.V11.q("Fault") and not (self.schema and self.schema.validate(element)):
+            raise Rejected(
+                "soap.answer", "the answer must be as the WSDL says", etree.QName(element).localname
+            )
+        return etree.tostring(_around(body))
+
+
+def _around(body: etree._Element) -> etree._Element:
+    """Return an envelope that holds a Body and nothing else: no header says anything to zeep."""
+    envelope = etree.Element(Version.V11.q("Envelope"))
+    envelope.append(body)
+    return envelope
+
+
+def _schema(wsdl: bytes) -> etree.XMLSchema:
+    """Return the compiled XSD of the agency's own messages."""
+    for schema in parse(wsdl).iterfind(f"{q(WSDL, 'types')}/{q(XS, 'schema')}[@targetNamespace='{AGENCY}']"):
+        # lxml compiles a copy, which lacks the prefixes that the WSDL around it declares; as text it has them.
+        return etree.XMLSchema(etree.fromstring(etree.tostring(schema, with_tail=False)))
+    raise ValueError("no schema")
+
+
+def _fault(fault: zeep.exceptions.Fault) -> IsnadError:
+    """Return what a fault means for us. Its text is the agency's and may hold anything, so it is not repeated."""
+    code = str(fault.code or "").rpartition(":")[2]
+    if code in ("Client", "Sender"):
+        return Rejected("delivery.refused", "the agency's service answered with a fault of the sender's")
+    return Unavailable(
+        "unavailable.recipient", "the agency's service answered with a fault of its own", RETRY_S
+    )
