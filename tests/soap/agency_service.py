@@ -39,9 +39,9 @@ class AgencyService:
     def count(self, event: str) -> int:
         return sum(1 for told in list(self.said) if told["event"] == event)
 
-    def wait_for(self, event: str, many: int = 1) -> list[dict[str, Any]]:
+    def wait_for(self, event: str, many: int = 1, patience_s: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Return all that it told of this kind, once it is so many."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while self.count(event) < many:
             assert time.monotonic() < deadline, self.said[-3:]
             assert self.process.poll() is None

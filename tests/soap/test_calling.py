@@ -20,6 +20,7 @@ from soap_parts import JUDGMENTS, Prosecution, enveloped, judgment, message, pro
 from support.auditor import Auditor
 from support.participants import PATIENCE_S, participant
 
+from adapters.soap.breaker import REST_S
 from crypto.origin.wsse import WSSE
 from gateway.demo.site import HOST, Running, free_ports
 
@@ -123,4 +124,4 @@ def test_a_service_that_fails_is_given_a_rest_and_tried_again(called: Called) ->
     assert "28811034204512" not in json.dumps(said, ensure_ascii=False)
     called.service.tell(fault="")
     asked = called.service.count("fetch")
-    called.service.wait_for("fetch", asked + 1)
+    called.service.wait_for("fetch", asked + 1, REST_S + PATIENCE_S)  # it may have been given a rest by now
