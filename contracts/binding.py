@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -14,11 +15,16 @@ from contracts import nid
 from contracts.contract import Contract
 from contracts.errors import Refused
 from contracts.framing import Splitter
+from contracts.judging import Told
 from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping
 from contracts.rules import Payload
 from contracts.schemas import Schema
 from contracts.source import FRAMINGS, Source
+
+
+_iso = lru_cache(maxsize=8)(date.isoformat)
+"""Today is the same for very many records."""
 
 
 class Conformed(msgspec.Struct, frozen=True):
@@ -123,13 +129,13 @@ class Binding:
         payload = self.mapping.apply(source, notes)
         # 3. The contract decides: closed schema, national ID, conditions across fields.
         try:
-            self.contract.judge(payload, today.isoformat(), self.agency, self.governorates, notes)
-            return _conformed(self.contract, payload, notes)
+            told = self.contract.judge(payload, _iso(today), self.agency, self.governorates, notes)
+            return _conformed(payload, told, notes)
         except Refused as refused:
             raise self.mapping.in_source_terms(refused) from None
 
 
-def _conformed(contract: Contract, payload: Payload, notes: list[str]) -> Conformed:
+def _conformed(payload: Payload, told: Told, notes: list[str]) -> Conformed:
     """Collect what the gateway needs to know of an examined payload.
 
     Raises:
@@ -145,8 +151,7 @@ def _conformed(contract: Contract, payload: Payload, notes: list[str]) -> Confor
         source_ref,
         payload["op"],  # type: ignore[arg-type]  # the schema enumerates it
         prior_ref,  # type: ignore[arg-type]
-        contract.read_subject(payload),  # type: ignore[arg-type]
-        contract.read_about(payload),  # type: ignore[arg-type]
+        *told,  # type: ignore[arg-type]
         str(payload["occurred_on"]),
         _only("warning.", notes) if notes else (),
         _only("review.", notes) if notes else (),

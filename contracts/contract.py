@@ -1,15 +1,11 @@
 """A canonical contract: what a record of one kind means, and what holds it to that."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from contracts.documents import FreezeClass, LegalBasis, Role, Rule, ServiceLevel
 from contracts.judging import Judge
-from contracts.rules import Payload
 from contracts.schemas import Checker, Schema
-
-Read = Callable[[Payload], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +67,3 @@ class Contract:
     checker: Checker
     judge: Judge
     """Holds a record to all of it: schema, cross-field rules and national ID rules, in that order."""
-    read_subject: Read
-    read_about: Read

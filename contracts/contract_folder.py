@@ -9,7 +9,6 @@ from contracts.documents import ContractProperties, OdcsDocument, Rule
 from contracts.errors import Problem, Refused
 from contracts.folder import Complain, Files, model, yaml_model
 from contracts.judging import compile_judge
-from contracts.rules import Payload, reader
 from contracts.schemas import Checker, Schema, compile_schema, reader_schema
 from contracts.strict_json import parse
 
@@ -76,14 +75,14 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
         examples=_examples(folder, files),
         rules=tuple(properties.rules),
         checker=checker,
-        judge=compile_judge(checker, properties.rules, _numbers(schema, properties.subject)),
-        read_subject=reader(properties.subject) if properties.subject else _nothing,
-        read_about=reader(properties.about) if properties.about else _nothing,
+        judge=compile_judge(
+            checker,
+            properties.rules,
+            _numbers(schema, properties.subject),
+            properties.subject,
+            properties.about,
+        ),
     )
-
-
-def _nothing(_payload: Payload) -> None:
-    """Stand in for the reader of a field that the contract does not have."""
 
 
 def _properties(odcs: OdcsDocument, complain: Complain) -> ContractProperties | None:

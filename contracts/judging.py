@@ -9,18 +9,30 @@ from contracts.program import Program
 from contracts.rules import Fields, Payload, condition, write_refusal
 from contracts.schemas import Checker
 
-Judge = Callable[[Payload, str, str | None, Mapping[str, bool], list[str]], None]
+Told = tuple[object, object]
+"""The national ID of the person that a record is about, and the id of the record; None where it names none."""
+Judge = Callable[[Payload, str, str | None, Mapping[str, bool], list[str]], Told]
 """Takes a canonical payload, the ISO date of today in Africa/Cairo, the agency that it comes from (None for an example,
 which comes from nobody), `nid.governorate_verdicts`, and the notes, which receive `review.*` and `warning.*` codes.
 
-Raises Refused, whose field is a JSON pointer into the canonical record.
+Returns what the gateway has to know of an acceptable record beside itself. Raises Refused, whose field is a JSON
+pointer into the canonical record.
 """
 
 
-def compile_judge(checker: Checker, rules: Iterable[Rule], numbers: Iterable[str]) -> Judge:
-    """Return the function for a contract's schema, its rules, and the pointers of the national IDs in its records.
+def compile_judge(
+    checker: Checker, rules: Iterable[Rule], numbers: Iterable[str], subject: str | None, about: str | None
+) -> Judge:
+    """Return the function that holds records to a contract.
 
     After the schema come the rules that refuse, those that only remark, and the numbers, each in the given order.
+
+    Args:
+        checker: of the contract's schema.
+        rules: of the contract.
+        numbers: pointers of the national IDs in its records.
+        subject: pointer of the national ID that a record is about, if the contract has one.
+        about: pointer of the id of the record that a record is about, if the contract has one.
     """
     program = Program("payload", "today", "sender", "governorates", "notes")
     program.line("if not {}(payload):", program.constant(checker.is_valid))
@@ -29,6 +41,8 @@ def compile_judge(checker: Checker, rules: Iterable[Rule], numbers: Iterable[str
     sorted_rules = sorted(rules, key=lambda rule: not rule.code.startswith("record."))
     conditions = [(rule, condition(rule, program, fields)) for rule in sorted_rules]
     people = [(number, _about_the_person(fields, number)) for number in numbers]
+    nothing = program.expression("None")
+    told = [nothing if pointer is None else fields.at(pointer) for pointer in (subject, about)]
     for rule, broken in conditions:
         if rule.code.startswith("record."):
             write_refusal(program, rule, broken)
@@ -37,6 +51,7 @@ def compile_judge(checker: Checker, rules: Iterable[Rule], numbers: Iterable[str
             program.line("notes.append({})", program.constant(rule.code), depth=1)
     for number, person in people:
         _write_examination(program, number, person)
+    program.line("return {}, {}", *told)
     return program.function()
 
 

@@ -27,13 +27,6 @@ def compile_rule(rule: Rule) -> Check:
     return program.function()
 
 
-def reader(pointer: str) -> Callable[[Payload], object]:
-    """Return the function that reads a JSON pointer of plain names; None when it is absent."""
-    program = Program("payload")
-    program.line("return {}", Fields(program).at(pointer))
-    return program.function()
-
-
 class Fields:
     """Writes the part of a program that reads fields of `payload`, each once."""
 

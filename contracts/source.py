@@ -64,18 +64,14 @@ def json_source(schema: Schema) -> Source:
             raise checker.refusal(record)
         return record
 
-    typed = typed_reader(schema)
-
-    def read(octets: bytes) -> Node:
-        record = typed(octets) if typed else None
-        return read_exactly(octets) if record is None else record
-
     def splitter(framing: str, max_record_bytes: int, max_document_bytes: int) -> Splitter:
         if framing == "ndjson":
             return NdjsonSplitter(max_record_bytes)
         return JsonSplitter(max_record_bytes, max_document_bytes)
 
-    return Source(read, splitter, lambda path: _json_steps(schema, path), schema)
+    return Source(
+        typed_reader(schema, read_exactly), splitter, lambda path: _json_steps(schema, path), schema
+    )
 
 
 def _json_steps(schema: Schema, path: str) -> tuple[str, ...]:

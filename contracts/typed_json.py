@@ -1,7 +1,7 @@
 """Read the usual JSON record and hold it against its schema at once, twice as fast as one after the other.
 
-Only for schemas of texts, words and truth values in closed objects, which most agencies' are; for others there is no
-such reader. What it does not take is not wrong yet: whoever asks then parses and validates exactly, and alone refuses.
+Only for schemas of texts, words and truth values in closed objects, which most agencies' are. What it does not take is
+not wrong yet: then the exact reader parses and validates, and it alone refuses.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ import orjson
 from contracts import strict_json
 from contracts.schemas import Schema
 
-Read = Callable[[bytes], dict[str, object] | None]
-"""Returns what the schema accepts for certain; None for everything else."""
+Read = Callable[[bytes], dict[str, object]]
+"""Returns the record that octets hold; raises Refused."""
 
 _SAYS_NOTHING = frozenset({"$schema", "$id", "title", "description", "examples", "$comment"})
 """Keywords that accept and refuse nothing; so do all that begin with `x-`."""
@@ -24,21 +24,21 @@ class _Unfit(Exception):  # noqa: N818 - never leaves this module
     """A schema asks something that is not translated here."""
 
 
-def typed_reader(schema: Schema) -> Read | None:
-    """Return the reader of a closed schema, or None when the schema asks more than it can tell."""
+def typed_reader(schema: Schema, exactly: Read) -> Read:
+    """Return a reader of a closed schema that asks `exactly`, the exact one, where it is not certain itself."""
     try:
         decode = msgspec.json.Decoder(_object(schema)).decode
     except _Unfit:
-        return None
+        return exactly
 
-    def read(octets: bytes) -> dict[str, object] | None:
+    def read(octets: bytes) -> dict[str, object]:
         try:
             record: dict[str, object] = decode(octets)
             again = orjson.dumps(record)
         except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONEncodeError):
-            return None
+            return exactly(octets)
         # Members that the schema does not know, and all but the last of one name, are dropped without a word.
-        return record if again == octets or strict_json.has_all(octets, again) else None
+        return record if again == octets or strict_json.has_all(octets, again) else exactly(octets)
 
     return read
 

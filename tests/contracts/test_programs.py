@@ -23,7 +23,7 @@ CATALOGUE = contracts.load()
 
 # -- what is executed
 
-_LITERALS = {None, "NFC", " ", "full", "parts", ("full", "parts")}
+_LITERALS = {None, (None, None), "NFC", " ", "full", "parts", ("full", "parts")}
 _METHODS = {"get", "append", "strip", "upper", "split", "isascii", "isprintable", "type", "dict", "str", "at"}
 
 
