@@ -22,7 +22,6 @@ from contracts.rules import Payload
 from contracts.schemas import Schema
 from contracts.source import FRAMINGS, Source
 
-
 _iso = lru_cache(maxsize=8)(date.isoformat)
 """Today is the same for very many records."""
 
