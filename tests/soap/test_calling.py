@@ -113,15 +113,15 @@ def test_what_is_for_the_agency_is_handed_over(called: Called) -> None:
 
 
 def test_a_service_that_fails_is_given_a_rest_and_tried_again(called: Called) -> None:
-    said = called.prosecution.serve.said
+    serve = called.prosecution.serve
 
     def failures() -> list[dict]:
-        return [line for line in said if line.get("event") == "poll.failed"]
+        return [line for line in serve.said if line.get("event") == "poll.failed"]
 
     called.service.tell(fault="Server")
     many = len(failures())
     called.until(lambda: len(failures()) > many)
-    assert "28811034204512" not in json.dumps(said, ensure_ascii=False)
+    assert "28811034204512" not in json.dumps(serve.said, ensure_ascii=False)
     called.service.tell(fault="")
     asked = called.service.count("fetch")
     called.service.wait_for("fetch", asked + 1, REST_S + PATIENCE_S)  # it may have been given a rest by now
