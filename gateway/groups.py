@@ -45,12 +45,19 @@ class Measured:
         self._hash = sha256()
         self.ended = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the body's octets as they come."""
-        async for data in self._body:
-            self._hash.update(data)
-            yield data
-        self.ended = True
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Pass the body's octets on as they come."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next octets."""
+        try:
+            data = await anext(self._body)
+        except StopAsyncIteration:
+            self.ended = True
+            raise
+        self._hash.update(data)
+        return data
 
     @property
     def digest(self) -> bytes:

@@ -6,6 +6,7 @@ No label ever holds what a client chose: senders come from the registry, contrac
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -88,8 +89,7 @@ LOG_VALUES_MASKED = Counter(
 
 def count_records(sender: str, contract: str, status: Status, code: str = "", count: int = 1) -> None:
     """Count records that were answered; `sender` is an authenticated agency, `code` a refusal's."""
-    contract = contract if _CONTRACT.fullmatch(contract) else _OTHER
-    _RECORDS.labels(sender, contract, status.value, _known(code)).inc(count)
+    _records(sender, contract, status, code).inc(count)
 
 
 def count_error(code: str) -> None:
@@ -100,6 +100,12 @@ def count_error(code: str) -> None:
 def exposition() -> bytes:
     """Return all metrics in Prometheus' text format."""
     return generate_latest(REGISTRY)
+
+
+@lru_cache(maxsize=4096)
+def _records(sender: str, contract: str, status: Status, code: str) -> Counter:
+    contract = contract if _CONTRACT.fullmatch(contract) else _OTHER
+    return _RECORDS.labels(sender, contract, status.value, _known(code))
 
 
 def _known(code: str) -> str:

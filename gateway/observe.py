@@ -181,17 +181,17 @@ def _allowed(_logger: Any, _method: str, line: Line) -> Line:
 
 def _masked(_logger: Any, _method: str, line: Line) -> Line:
     for field, value in line.items():
+        # Most are too short to hold what must not be shown.
+        if type(value) is str and len(value) < _NATIONAL_ID_DIGITS and value.isascii():
+            continue
+        if type(value) is int and -_SHORT < value < _SHORT:
+            continue
         line[field] = _safe(value)
     return line
 
 
-def _safe(value: object) -> object:  # noqa: PLR0911  one for each kind of value
+def _safe(value: object) -> object:
     """Return a value as it may be shown: scalars, short texts, lists of them; of all else only its type."""
-    # Most are too short to hold what must not be shown.
-    if type(value) is str and len(value) < _NATIONAL_ID_DIGITS and value.isascii():
-        return value
-    if type(value) is int and -_SHORT < value < _SHORT:
-        return value
     match value:
         case None | bool() | float():
             return value

@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -53,7 +53,7 @@ def prepare(
     binding = catalogue.binding(terms.sender, terms.contract)
     contract = catalogue.contract(terms.contract)
     for number, part in enumerate(parts):
-        sent = _Sent(number, part, _legal_date(part.received_ms), _rfc3339(part.received_ms))
+        sent = _Sent(number, part, legal_date(part.received_ms), _rfc3339(part.received_ms))
         for framed in part.records:
             if framed.refusal is not None:
                 work.refuse(sent, framed.position, framed.refusal)
@@ -288,8 +288,14 @@ def _b64(octets: bytes) -> str:
     return urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def _legal_date(unix_ms: int) -> date:
-    return datetime.fromtimestamp(unix_ms / 1000, LEGAL_ZONE).date()
+def legal_date(unix_ms: int) -> date:
+    """Return the legal date at an instant (Unix ms)."""
+    return _legal_date_of(unix_ms // 60_000)  # days begin on whole minutes
+
+
+@lru_cache(maxsize=64)
+def _legal_date_of(minute: int) -> date:
+    return datetime.fromtimestamp(minute * 60, LEGAL_ZONE).date()
 
 
 def _rfc3339(unix_ms: int) -> str:

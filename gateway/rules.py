@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 import contracts
 from crypto.errors import KeysUnavailable
@@ -17,7 +15,7 @@ from crypto.hpke import Suite
 from crypto.keys import PromiseKeys, PseudonymKeys, RecipientPublicKeys
 from gateway.errors import Rejected, Unavailable
 from gateway.groups import MAX_BYTES, MAX_RECORDS
-from gateway.prepare import LEGAL_ZONE
+from gateway.prepare import legal_date
 from gateway.quotas import Quotas
 from gateway.records import Framed, Refusal, Submission, Terms
 from gateway.refusals import Refusals
@@ -94,8 +92,11 @@ class ByRegistry:
             raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")
         if agreement.file.origin_signature == "required" and not submission.origin.signature:
             raise Rejected("agreement.origin_signature_required", "the agreement demands an origin signature")
-        with self._deferring(submission.sender):
+        try:
             self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
+        except Unavailable as error:
+            self._refusals.agency(submission.sender, error.code)
+            raise
 
     def spend(self, sender: str, contract: str, records: int) -> None:
         """See `ports.Rules.spend`: a quota is the agency's, over all its contracts.
@@ -104,8 +105,11 @@ class ByRegistry:
             Rejected: `identity.unknown`; the agency was taken out of the registry in the meantime.
         """
         del contract
-        with self._deferring(sender):
+        try:
             self._quotas.records(sender, _quota(self._in_force(), sender), records)
+        except Unavailable as error:
+            self._refusals.agency(sender, error.code)
+            raise
 
     async def frame(
         self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
@@ -123,15 +127,6 @@ class ByRegistry:
                 yield group
         for group in _groups(splitter.close()):
             yield group
-
-    @contextmanager
-    def _deferring(self, sender: str) -> Iterator[None]:
-        """Have the sender's lane remember what its quota puts off."""
-        try:
-            yield
-        except Unavailable as error:
-            self._refusals.agency(sender, error.code)
-            raise
 
     def _made(self, snapshot: Snapshot, agreement: Agreement, held: str) -> Terms:
         sender, recipient, contract = agreement.exchange
@@ -191,8 +186,7 @@ def freeze(snapshot: Snapshot, recipient: str, contract: str, at_ms: int) -> str
     """
     if snapshot.registry.agencies[recipient].file.role != "authority":
         return "pass"
-    day = datetime.fromtimestamp(at_ms / 1000, LEGAL_ZONE).date()
-    return snapshot.calendar.freeze(snapshot.catalogue.contract(contract).freeze, day)
+    return snapshot.calendar.freeze(snapshot.catalogue.contract(contract).freeze, legal_date(at_ms))
 
 
 def _groups(pieces: Sequence[contracts.Piece]) -> Iterator[tuple[Framed, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 
@@ -14,6 +14,24 @@ from gateway.prepare import uuid7
 from gateway.records import Outcomes, Status
 
 _STATUSES = tuple(status.value for status in Status)
+
+
+class Whole:
+    """A body that is there as a whole, in one piece: what `Submission.body` yields."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets: bytes | None = octets
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return the body."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return all of it, once."""
+        octets, self._octets = self._octets, None
+        if octets is None:
+            raise StopAsyncIteration
+        return octets
 
 
 def submission_id(sender: str, idempotency_key: str) -> str:
@@ -59,7 +77,7 @@ class Counts:
         """Return the counts by outcome."""
         counts = dict.fromkeys(_STATUSES, 0)
         for (status, _), count in self._counted.items():
-            counts[status.value] += count
+            counts[status] += count
         return counts
 
     def report(self, sender: str, contract: str) -> None:

@@ -91,7 +91,7 @@ def _members(outcome: Outcome) -> dict[str, object]:
         return {"position": outcome.position, "outcome": "refused"} | explained(outcome.refusal)
     members: dict[str, object] = {
         "position": outcome.position,
-        "outcome": outcome.status.value,
+        "outcome": outcome.status,
         "id": outcome.record_id,
         "lane": outcome.lane,
         "index": outcome.index,

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
@@ -21,12 +21,12 @@ from gateway import metrics
 from gateway.doors import Evidence, Gateway, Request
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
-from gateway.https.body import Body, Room
+from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config, Limits
 from gateway.https.problems import described, refused
 from gateway.https.respond import CLOSE, respond, respond_problem
 from gateway.records import Outcome, Outcomes, Status, Submission
-from gateway.submissions import Counts, submission_id
+from gateway.submissions import Counts, Whole, submission_id
 
 EARLIER_RECEIPTS = 100
 """Duplicates whose first receipt is looked up for one document; `GET /v1/records/{id}` answers for others."""
@@ -55,14 +55,14 @@ class Records:
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(receive, self._limits)
         submission = Submission("", sender, "", "", "", origin, time.time_ns() // 1_000_000, "", aiter(body))
-        with ExitStack() as held:
+        with Held(self._room) as held:
             try:
                 # Step 2. Is the head in its form?
                 request = head(scope, contract, self._limits.max_whole_body_bytes)
                 submission = _with_head(submission, request)
                 if request.form is Form.DOCUMENT or request.signed:
                     # Step 3. Read it whole: it is small, or its signature covers all of it.
-                    held.enter_context(self._room.holding(self._expected_bytes(request)))
+                    held.hold(self._expected_bytes(request))
                     octets = await body.whole(self._max_bytes(request))
                     # Step 4. Is the signature the sender's, and does the idempotency key stand for this body?
                     submission = await self._checked(scope, request, submission, octets)
@@ -92,7 +92,7 @@ class Records:
         if request.idempotency_key:
             digest = hashlib.sha256(octets).digest()
             await asyncio.to_thread(self._gateway.replays.check, submission, digest)
-        return replace(submission, body=_one(octets))
+        return replace(submission, body=Whole(octets))
 
     async def _answer(self, request: Head, submission: Submission, body: Body, send: Send) -> None:
         """Have a submission accepted and answer it, in whatever way it ends."""
@@ -209,7 +209,3 @@ def _with_head(submission: Submission, request: Head) -> Submission:
         idempotency_key=request.idempotency_key,
         body=submission.body,
     )
-
-
-async def _one(octets: bytes) -> AsyncIterator[bytes]:
-    yield octets

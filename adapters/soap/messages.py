@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import replace
 
 import structlog
@@ -24,7 +24,7 @@ from gateway import metrics
 from gateway.doors import Evidence, Gateway, XmlRecords
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
-from gateway.https.body import Body, Room
+from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config
 from gateway.https.respond import respond
 from gateway.prepare import uuid7
@@ -63,13 +63,13 @@ class Messages:
         submission = Submission(
             str(uuid7()), sender, "", call.contract, "", origin, received_ms, "", aiter(body)
         )
-        with ExitStack() as held:
+        with Held(self._room) as held:
             try:
                 # Step 2. Is there such a service for this agency?
                 _, records = service(self._gateway.published(sender), call.contract)
                 # Step 3. Read the envelope: all of the message, or its first part.
                 most = self._limits.max_signed_body_bytes
-                held.enter_context(self._room.holding(expected_bytes(scope, most)))
+                held.hold(expected_bytes(scope, most))
                 parts = Multipart(aiter(body), call.kind.boundary) if call.kind.boundary else None
                 envelope = await (root_of(parts, call.kind.start, most) if parts else body.whole(most))
                 # Step 4. Who signed it, and what does it ask for? Of a signed one only what was signed is read.

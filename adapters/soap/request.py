@@ -14,6 +14,7 @@ from adapters.soap.operations import Asked, document, records_octets
 from gateway.doors import XmlRecords
 from gateway.errors import Rejected
 from gateway.records import Origin
+from gateway.submissions import Whole
 
 PATH = re.compile(r"/soap/v1/(?P<contract>[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3})\Z")
 WSDL_QUERIES = frozenset({b"wsdl", b"WSDL", b"singleWsdl"})
@@ -110,10 +111,10 @@ async def records_of(
         Rejected: `soap.attachment`, `origin.not_covered`.
     """
     if one.operation == "submit":
-        return _one(records_octets(one, records))
+        return Whole(records_octets(one, records))
     content = document(one, contract)
     if isinstance(content, bytes):
-        return _one(content)
+        return Whole(content)
     if origin.signature:
         raise Rejected("origin.not_covered", "a signature does not cover an attachment", "signature")
     headers = await parts.headers() if parts else None
@@ -129,7 +130,3 @@ async def _to_the_end(parts: Multipart) -> AsyncIterator[bytes]:
         yield chunk
     if await parts.headers() is not None:
         raise Rejected("soap.attachment", "nothing may follow the attachment")
-
-
-async def _one(octets: bytes) -> AsyncIterator[bytes]:
-    yield octets

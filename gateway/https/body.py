@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from typing import Self
 
 from starlette.types import Receive
 
@@ -84,9 +84,8 @@ class Room:
     def __init__(self, max_bytes: int) -> None:
         self._left = max_bytes
 
-    @contextmanager
-    def holding(self, octets: int) -> Iterator[None]:
-        """Have room for a body while it is held.
+    def take(self, octets: int) -> None:
+        """Take room for a body.
 
         Raises:
             Unavailable: `unavailable.busy`.
@@ -96,7 +95,30 @@ class Room:
                 "unavailable.busy", "as many bodies as the gateway holds at a time are there", 1
             )
         self._left -= octets
-        try:
-            yield
-        finally:
-            self._left += octets
+
+    def give_back(self, octets: int) -> None:
+        """Give back what was taken."""
+        self._left += octets
+
+
+class Held:
+    """What one request holds of a room, until its context ends."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._octets = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._room.give_back(self._octets)
+
+    def hold(self, octets: int) -> None:
+        """Hold this much of the room.
+
+        Raises:
+            Unavailable: `unavailable.busy`.
+        """
+        self._room.take(octets)
+        self._octets += octets
