@@ -111,9 +111,7 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
         cells = _cells(octets, delimiter, encoding)
         if len(cells) != count:
             raise Refused("record.csv.columns", "", f"{count} cells in each row")
-        record: Node = dict(zip(names, cells, strict=True))
-        if "" in cells:
-            record = {name: cell for name, cell in record.items() if cell}
+        record: Node = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
         if not is_valid(record):
             refused = checker.refusal(record)
             raise refused.at(refused.field.removeprefix("/"))
