@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from lxml import etree
-
 from contracts import schema_lint
 from contracts.binding import Binding
 from contracts.codes import CodeList
@@ -12,12 +10,8 @@ from contracts.contract import Contract
 from contracts.documents import BindingDocument, Field_, MappingDocument
 from contracts.errors import Problem
 from contracts.folder import Files, yaml_model
+from contracts.kit.xsd import declared
 from contracts.schemas import Schema, compile_schema
-from contracts.xml_source import element, record_parser
-
-_XSD = "{http://www.w3.org/2001/XMLSchema}"
-_MAX_DEPTH = 12
-"""Levels of an XSD that are looked through; a type may contain itself."""
 
 
 def problems(folder: str, files: Files, binding: Binding, codes: Mapping[str, CodeList]) -> Iterator[Problem]:
@@ -67,44 +61,13 @@ def _source_fields(schema: Schema | None, name: str, octets: bytes) -> Iterator[
     if schema is not None:
         yield from _json_fields(schema, schema, "")
     elif name.endswith(".xsd"):
-        root = element(octets, record_parser())
-        types = {node.get("name"): node for node in root if node.get("name")}
-        for record in root.findall(_XSD + "element"):
-            yield from _xsd_fields(record, types, "", _MAX_DEPTH)
+        yield from (one.path for one in declared(octets) if one.holds_value and one.steps)
 
 
 def _json_fields(schema: Schema, node: object, prefix: str) -> Iterator[str]:
     for name, field in schema_lint.properties(schema, node).items():
         inner = list(_json_fields(schema, field, f"{prefix}{name}."))
         yield from inner or [prefix + name]
-
-
-def _xsd_fields(
-    node: etree._Element, types: Mapping[str | None, etree._Element], prefix: str, depth: int
-) -> Iterator[str]:
-    """Give the fields inside one declaration; an element of a simple type is a field itself."""
-    kind = node.find(_XSD + "complexType")
-    if kind is None:
-        kind = types.get(str(node.get("type", "")).rpartition(":")[2])
-    if kind is None or kind.tag != _XSD + "complexType" or not depth:
-        if prefix:
-            yield prefix.removesuffix("/")
-        return
-    if kind.find(_XSD + "simpleContent") is not None and prefix:
-        yield prefix.removesuffix("/")
-    for inner in kind.iter(_XSD + "element", _XSD + "attribute"):
-        if _owner(inner) is not kind:
-            continue
-        name = str(inner.get("name") or inner.get("ref", "")).rpartition(":")[2]
-        if inner.tag == _XSD + "attribute":
-            yield f"{prefix}@{name}"
-        else:
-            declared = inner if inner.get("name") else types.get(name, inner)
-            yield from _xsd_fields(declared, types, f"{prefix}{name}/", depth - 1)
-
-
-def _owner(node: etree._Element) -> etree._Element | None:
-    return next(node.iterancestors(_XSD + "complexType"), None)
 
 
 def _without_prefixes(path: str) -> str:

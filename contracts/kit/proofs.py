@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator
 
+from lxml import etree
+
 from contracts.binding import Binding
-from contracts.checking import SAMPLES_DAY
+from contracts.checking import SAMPLES_DAY, media_type_of
 from contracts.contract import Contract
 from contracts.errors import Problem, Refused
 from contracts.kit.mutants import Breaker, constraints
+from contracts.kit.xsd import declared
+from contracts.kit.xsd_mutants import survivors
 from contracts.rules import Check, Payload, compile_rule
 from contracts.schemas import compile_schema
 from contracts.strict_json import parse
+from contracts.xml_source import XmlSchema, element, record_parser
 
 _SURVIVES = ("a record that breaks this is accepted", "يُقبل سجل يخالف هذا القيد")
 """In English and Arabic."""
@@ -46,11 +51,12 @@ def of_contract(folder: str, contract: Contract) -> Iterator[Problem]:
 
 
 def of_binding(folder: str, binding: Binding) -> Iterator[Problem]:
-    """Give every constraint of an agency's own JSON Schema or columns that lets a broken record pass."""
+    """Give every constraint of an agency's own schema that lets a broken record pass."""
     if binding.source_schema is None:
+        yield from _of_xsd(folder, *binding.source_document, binding)
         return
     breaker = Breaker(compile_schema(binding.source_schema))
-    breaker.break_all(_source_records(binding))
+    breaker.break_all(record for octets in _records_sent(binding) for record in _read(binding, octets))
     for at in sorted(breaker.proof.survived):
         name, _ = binding.source_document
         yield Problem(f"{folder}/{name}", at, "kit.mutant", *_SURVIVES)
@@ -82,13 +88,32 @@ def _breaks(check: Check, record: Payload, sender: str | None) -> bool:
     return False
 
 
-def _source_records(binding: Binding) -> Iterator[object]:
+def _of_xsd(folder: str, name: str, octets: bytes, binding: Binding) -> Iterator[Problem]:
+    schema, parser = XmlSchema(octets), record_parser()
+
+    def is_valid(record: etree._Element) -> bool:
+        try:
+            schema.validate(record)
+        except Refused:
+            return False
+        return True
+
+    parsed = [element(record, parser) for record in _records_sent(binding)]
+    for path, constraint in survivors(declared(octets), list(filter(is_valid, parsed)), is_valid):
+        yield Problem(f"{folder}/{name}", f"{path} {constraint}".strip(), "kit.mutant", *_SURVIVES)
+
+
+def _records_sent(binding: Binding) -> Iterator[bytes]:
+    """Give the octets of every record of the valid samples."""
     for sample in binding.samples:
         if sample.expected is None:
             continue
-        splitter = binding.splitter(binding.max_record_bytes)
-        for piece in [*splitter.feed(sample.octets), *splitter.close()]:
-            try:
-                yield binding.source.read(piece.octets)
-            except Refused:
-                continue  # said by the check of the samples
+        splitter = binding.splitter(binding.max_record_bytes, media_type_of(binding, sample.file))
+        yield from (piece.octets for piece in [*splitter.feed(sample.octets), *splitter.close()])
+
+
+def _read(binding: Binding, octets: bytes) -> Iterator[object]:
+    try:
+        yield binding.source.read(octets)
+    except Refused:
+        return  # said by the check of the samples

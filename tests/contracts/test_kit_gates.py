@@ -11,10 +11,11 @@ from click.testing import CliRunner, Result
 
 import contracts
 from contracts.folder import SHIPPED
-from contracts.kit import identities, lines
+from contracts.kit import identities, lines, xsd, xsd_mutants
 from contracts.kit.gates import examine
 from contracts.kit.place import places
 from contracts.kit.words import ADVICE
+from contracts.xml_source import element, record_parser
 from gateway.cli.contract import contract
 
 MOH = "agencies/moh/death/v1"
@@ -116,6 +117,36 @@ def test_both_languages_say_what_to_write_instead(desk):
         done = run("check", desk / MOH, "--lang", language)
         assert done.exit_code == 1
         assert remedy in done.output
+
+
+def test_a_pattern_of_an_xsd_that_refuses_nothing_is_found(desk):
+    rewrite(desk / CSO / "source.xsd", "<xs:maxLength", '<xs:pattern value=".*"/><xs:maxLength')
+    said = "pattern: a record that breaks this is accepted"
+    assert any("source.xsd" in line and said in line for line in found(desk / CSO)), found(desk / CSO)
+
+
+SENT_AS_XML = [source for source, binding in contracts.load().bindings.items() if binding.format == "xml"]
+
+
+@pytest.mark.parametrize("source", SENT_AS_XML, ids=" ".join)
+def test_every_constraint_of_an_xsd_is_tried_on_a_sample(source):
+    binding = contracts.load().binding(*source)
+    octets = binding.source_document[1]
+    declarations = list(xsd.declared(octets))
+    records = []
+    for sample in binding.samples:
+        if sample.expected:
+            splitter = binding.splitter(binding.max_record_bytes)
+            records += [
+                element(piece.octets, record_parser())
+                for piece in [*splitter.feed(sample.octets), *splitter.close()]
+            ]
+    # With a schema that accepts everything every constraint survives that is tried at all.
+    tried = set(xsd_mutants.survivors(declarations, records, lambda _record: True))
+    reached = {path for path, _ in tried}
+    assert {one.path for one in declarations} - reached == set()
+    assert ("", "elements") in tried
+    assert {constraint for _, constraint in tried} >= {"required", "attributes", "maxLength"}
 
 
 def test_in_arabic_the_particulars_are_arabic_too(desk):
