@@ -98,8 +98,7 @@ def show(settings: Settings, record_id: str, message: Path | None, as_json: bool
         with key_server(settings) as keys:
             fields = (("officer", officer(keys)), ("record", record_id))
         _leave(settings, Event(GATEWAY, "message.exported", fields))
-        with os.fdopen(os.open(message, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MESSAGE_MODE), "wb") as file:
-            file.write(sealed.body)
+        _write(message, sealed.body)
     print_entries(story, as_json=as_json)
     if not as_json:
         for code in parse_entry(one.entry).review:
@@ -174,6 +173,15 @@ def _freeze(config: Path, settings: Settings, entry: Entry) -> str:
 def _leave(settings: Settings, event: Event) -> None:
     with closing(StoreSpool(Path(settings.store.path))) as spool:
         spool.leave([event])
+
+
+def _write(path: Path, octets: bytes) -> None:
+    """Write a file that is not there yet, for the officer alone."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MESSAGE_MODE), "wb") as file:
+            file.write(octets)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
 
 
 def _row(one: Waiting) -> dict[str, object]:

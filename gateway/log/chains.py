@@ -60,7 +60,7 @@ class Chains:
         return tuple(wrong)
 
     def append(self, batch: Batch, places: Mapping[str, int]) -> list[Row]:
-        """Take a batch that has got its place; return rows of `about`: what is corrected or voided, and by what."""
+        """Take a batch that has got its place; return rows of `chain`: what is corrected or voided, and by what."""
         self._changed |= {one.kept.record_id: Standing.WAITS for one in batch.held}
         if not any(kept.priors for kept in batch.sealed):
             return []
@@ -73,7 +73,7 @@ class Chains:
             for prior in _stated(kept):
                 place = self._promised[prior][0] if prior in self._promised else places.get(prior)
                 if place is not None:
-                    rows.append((place, own))
+                    rows.append((place, own, int(kept.voids)))
         return rows
 
     def _known(self, batch: Batch, places: Mapping[str, int]) -> dict[str, Standing]:
@@ -91,17 +91,15 @@ def standings(db: sqlite3.Connection, places: Collection[int], before: int = 1 <
     What voids it counts if its own place is below `before`.
     """
     voided_by = dict[int, list[int]]()
-    gone = set[int]()
-    for place, event, kind, op in _about(db, places):
-        if kind == REFUSED:
-            gone.add(place)
-        elif op == "void" and event < before:
-            voided_by.setdefault(place, []).append(event)
-    voids = [void for several in voided_by.values() for void in several]
-    refused = {place for place, _, kind, _ in _about(db, voids) if kind == REFUSED}
-    waits = _waiting(db, [*places, *voids])
+    # Its sender can correct a record as often as it likes: only what voids it is read, by an index of its own.
+    query = "SELECT prior, place FROM chain INDEXED BY chain_void WHERE voids = 1 AND prior IN"
+    for place, void in select(db, query, sorted(places)):
+        if void < before:
+            voided_by.setdefault(place, []).append(void)
+    voids = {void for several in voided_by.values() for void in several}
+    gone, waits = _refused(db, {*places, *voids}), _waiting(db, {*places, *voids})
     for place, several in voided_by.items():
-        left = [void for void in several if void not in refused]
+        left = [void for void in several if void not in gone]
         if any(void in waits for void in left):
             waits.add(place)
         elif left:
@@ -145,14 +143,11 @@ def _in_order(batch: Batch) -> list[tuple[Kept, bool]]:
     return sorted(records, key=lambda record: (record[0].part, record[0].position))
 
 
-def _about(db: sqlite3.Connection, places: Collection[int]) -> Iterator[tuple[int, int, str, str]]:
-    """Yield the entries about records: the record's place, the entry's, its kind, and a record's operation."""
-    query = (
-        "SELECT about.place, event, octets FROM about JOIN entry ON entry.place = event WHERE about.place IN"
-    )
-    for place, event, octets in select(db, query, sorted(places)):
-        fields = orjson.loads(octets)
-        yield place, event, fields["kind"], fields.get("op", "")
+def _refused(db: sqlite3.Connection, places: Collection[int]) -> set[int]:
+    """Return those of the places whose record was refused by an officer."""
+    query = "SELECT about.place, octets FROM about JOIN entry ON entry.place = event WHERE about.place IN"
+    events = select(db, query, sorted(places))
+    return {place for place, octets in events if orjson.loads(octets)["kind"] == REFUSED}
 
 
 def _waiting(db: sqlite3.Connection, places: Collection[int]) -> set[int]:

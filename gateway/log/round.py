@@ -89,6 +89,7 @@ class Round:
     entries: list[Row] = field(default_factory=list)
     promises: list[Row] = field(default_factory=list)
     abouts: list[Row] = field(default_factory=list)
+    chain: list[Row] = field(default_factory=list)
     spans: dict[Span, int] = field(default_factory=dict)
     tiles: dict[int, bytes] = field(default_factory=dict)
     postings: list[Posting] = field(default_factory=list)
@@ -133,7 +134,7 @@ class Round:
             else self._promise_all(batch.terms, batch.draft, batch.kept, held=False),
             tuple(self._promise_all(batch.terms, one.draft, (one.kept,), held=True) for one in batch.held),
         )
-        self.abouts += self.chains.append(batch, self._places)
+        self.chain += self.chains.append(batch, self._places)
         return placed
 
     def decide(self, noted: Iterable[Noted]) -> list[Noted]:

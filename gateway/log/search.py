@@ -20,6 +20,8 @@ from gateway.log.proofs import Place, entry_at, lane_named, lane_numbered
 from gateway.log.store import located, place_of, select
 from gateway.log.tags import places, tag_of
 
+CHAINED_MAX = 100
+"""Corrections and voids of one record that its story has."""
 _OPERATIONS = ("assert", "correct", "void")
 
 
@@ -99,6 +101,8 @@ def by_time(db: sqlite3.Connection, lane: str, from_ms: int, until_ms: int, limi
 def trace(db: sqlite3.Connection, identifier: str) -> list[Found]:
     """Return everything that the log says of one record, in order of time; nothing if it was never accepted.
 
+    Other records that correct or void it are part of that, the last hundred of them.
+
     Raises:
         ValueError: not a record id.
     """
@@ -106,7 +110,11 @@ def trace(db: sqlite3.Connection, identifier: str) -> list[Found]:
     if own is None:
         return []
     number = lane_named(db, own.lane).number
-    rows = db.execute("SELECT event FROM about WHERE place = ?", (place_of(number, own.index),)).fetchall()
+    place = place_of(number, own.index)
+    rows = db.execute("SELECT event FROM about WHERE place = ?", (place,)).fetchall()
+    # Its sender can correct it as often as it likes; the latest are enough.
+    query = "SELECT place FROM chain WHERE prior = ? ORDER BY place DESC LIMIT ?"
+    rows += db.execute(query, (place, CHAINED_MAX)).fetchall()
     # A range is at most a batch long, so one around this index begins at most that far before it.
     query = "SELECT event FROM span WHERE lane = ? AND first BETWEEN ? AND ? AND first + count > ?"
     spans = db.execute(query, (number, own.index - SPAN_MAX + 1, own.index, own.index)).fetchall()

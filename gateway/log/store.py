@@ -55,6 +55,10 @@ CREATE TABLE tag_young (round INTEGER PRIMARY KEY, postings BLOB NOT NULL) STRIC
 CREATE TABLE about (  -- events about a single record, by the record's place
     place INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (place, event)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE chain (  -- what corrects or voids a record, by the places of both
+    prior INTEGER NOT NULL, place INTEGER NOT NULL, voids INTEGER NOT NULL, PRIMARY KEY (prior, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chain_void ON chain (prior, place) WHERE voids = 1;
 CREATE TABLE span (  -- events about a range of a lane
     lane INTEGER NOT NULL REFERENCES lane, first INTEGER NOT NULL, count INTEGER NOT NULL, kind TEXT NOT NULL,
     event INTEGER NOT NULL, PRIMARY KEY (lane, first, count, kind)

@@ -50,6 +50,7 @@ def write(
         insert(db, "checkpoint", [(_place(round_, where), time_ms, note) for where, note in notes.items()])
         insert(db, "promise", round_.promises)
         insert(db, "about", round_.abouts)
+        insert(db, "chain", round_.chain)
         insert(db, "span", [(*span, index) for span, index in round_.spans.items()])
         insert(db, "queue_head", _heads(round_), verb="INSERT OR REPLACE")
         insert(db, f"outbox ({_OUTBOX})", messages)

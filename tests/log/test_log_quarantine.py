@@ -293,6 +293,31 @@ async def test_a_void_that_waits_keeps_what_it_voids_in_suspense_until_it_is_dec
     assert await verdicts(store, suspense) == {}
 
 
+async def test_of_two_voids_that_wait_the_earlier_one_is_decided_about_first(store):
+    first, second = replace(VOID, review=SEX), Stated("d/4", "void", "d/1", ("review.prior",))
+    assert await verdicts(store, Stated("d/1"), first) == {}
+    assert await verdicts(store, second) == {}
+
+    def standing():
+        return [quarantine.prior_standing(store.db, one) for one in quarantine.waiting(store.db)]
+
+    assert standing() == ["stands", "waits"]
+    store.spool.leave(
+        [decisions.released("moh", identifier("d/3", "void"), "amal", "released.confirmed", "pass")]
+    )
+    assert eventually(lambda: len(waiting(store)) == 1)
+    assert standing() == ["gone"]
+
+
+async def test_however_often_a_record_is_corrected_its_story_stays_short(store):
+    terms = terms_of()
+    corrections = [Stated(f"c/{n}", "correct", "d/1") for n in range(250)]
+    await store.log.append(chain_of(terms, Stated("d/1"), *corrections))
+    story = trace(store.db, identifier("d/1"))
+    assert len(story) == 1 + 100
+    assert story[-1].fields["source_ref"] == "c/249"
+
+
 async def test_one_that_cannot_be_appended_counts_for_nothing_after_it(store):
     nothing, other = Stated("d/2", "void", "d/0"), Stated("d/4", "correct", "d/2")
     assert await verdicts(store, Stated("d/1"), nothing, other, CORRECTION) == {
