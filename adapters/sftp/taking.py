@@ -143,8 +143,11 @@ class Taking:
         """
         if not self._resumed:
             return {}
+        fresh = {each.index for each in outcomes if each.status is not Status.DUPLICATE}
         repeated = [
-            each for each in outcomes if each.status is Status.DUPLICATE and each.index > entry.last_index
+            each
+            for each in outcomes
+            if each.status is Status.DUPLICATE and each.index > entry.last_index and each.index not in fresh
         ]
         if not repeated:
             return {}
