@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from adapters.sftp.examining import Examination
-from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.journal import Entry, Journal, State, Waiting
 from adapters.sftp.landing import Landing, companions
 from adapters.sftp.names import ANSWERS
 from adapters.sftp.taking import Taking
@@ -45,7 +45,7 @@ class Desk:
         self.landing = Landing(tree, journal, self.wake)
         self._wake = asyncio.Event()
         self._stopping = False
-        self._running: dict[str, tuple[Entry, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[Waiting, asyncio.Task[None]]] = {}
         self._turns: dict[Series, asyncio.Lock] = {}
         self._not_before: dict[str, float] = {}
         self._main: asyncio.Task[None] | None = None
@@ -120,13 +120,13 @@ class Desk:
             elif series in held or not self._may_begin(entry, series):
                 held.add(series)
             else:
-                task = asyncio.create_task(self._take(entry))
+                task = asyncio.create_task(self._take(entry.id))
                 self._running[entry.id] = entry, task
                 task.add_done_callback(partial(self._done, entry.id))
                 if entry.size > SMALL_BYTES:
                     held.add(series)
 
-    def _may_begin(self, entry: Entry, series: Series) -> bool:
+    def _may_begin(self, entry: Waiting, series: Series) -> bool:
         large = entry.size > SMALL_BYTES
         running = [each for each, _ in self._running.values()]
         alike = sum((each.size > SMALL_BYTES) == large for each in running)
@@ -141,8 +141,11 @@ class Desk:
         del self._running[name]
         self._wake.set()
 
-    async def _take(self, entry: Entry) -> None:
+    async def _take(self, name: str) -> None:
         """Take a file as far as it can be taken now; the outermost frame of its task."""
+        entry = self.journal.known(name)
+        if entry is None:
+            return
         folder = self._folder(entry)
         if folder is None:  # the agreement has ended since: what landed under it waits for it to be renewed
             self._later(entry, Unavailable("unavailable.agreement", retry_after_s=RETRY_MOST_S))
@@ -155,7 +158,7 @@ class Desk:
                     async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
                         entry = await Examination(self._files, self._tree, self.journal, folder).of(entry)
                         entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
-                        self.journal.put(entry)
+                        self.journal.put(entry, lazy=True)
                     await self._gap(entry)
                 await taking.take(entry, resumed=resumed)
             except (Rejected, Tampered) as error:
@@ -198,7 +201,7 @@ class Desk:
         agency = self._files.agencies().get(entry.agency)
         return None if agency is None else agency.folders.get(entry.contract)
 
-    def _report(self, waiting: Sequence[Entry]) -> None:
+    def _report(self, waiting: Sequence[Waiting]) -> None:
         metrics.FILES_WAITING.set(len(waiting))
         oldest = min((entry.whole_ms for entry in waiting), default=0)
         metrics.FILES_OLDEST_SECONDS.set(max(0.0, time.time() - oldest / 1000) if oldest else 0.0)

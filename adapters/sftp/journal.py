@@ -7,8 +7,8 @@ A file is `landing` while it is sent, `whole` once it says so, then `taken` row 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -85,15 +85,31 @@ CREATE TABLE IF NOT EXISTS file (
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
     removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS file_name ON file (agency, contract, name);
 CREATE UNIQUE INDEX IF NOT EXISTS file_place ON file (agency, contract, name) WHERE removed_ms = 0;
 CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
 CREATE INDEX IF NOT EXISTS file_waiting ON file (state, whole_ms) WHERE removed_ms = 0;
+CREATE INDEX IF NOT EXISTS file_landing ON file (agency, contract) WHERE state = 'landing' AND removed_ms = 0;
 """
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM file"  # noqa: S608  the names of the class's own fields
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What must be known of a file that waits for its turn."""
+
+    id: str
+    agency: str
+    contract: str
+    size: int
+    whole_ms: int
+
+
 class Journal:
-    """The one who writes it. Every change is durable on return.
+    """The one who writes it.
+
+    What a client was told outlasts a power cut: that its file is closed, renamed, whole or gone. How far a file was
+    taken outlasts the death of the process only; what a power cut takes of that is worked out again from the log.
 
     Raises:
         Unavailable: `unavailable.store`; any method may.
@@ -104,10 +120,18 @@ class Journal:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        self._lazy = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._lazy.execute("PRAGMA synchronous=NORMAL")
 
     def close(self) -> None:
         """Close it."""
+        self._lazy.close()
         self._db.close()
+
+    def known(self, name: str) -> Entry | None:
+        """Return a file by its id."""
+        found = self._read("WHERE id = ?", name)
+        return found[0] if found else None
 
     def at(self, agency: str, contract: str, name: str) -> Entry | None:
         """Return the file that stands at a place."""
@@ -116,13 +140,24 @@ class Journal:
         )
         return found[0] if found else None
 
-    def landing(self) -> Sequence[Entry]:
-        """Return what is being sent, or was."""
-        return self._read("WHERE state = 'landing' AND removed_ms = 0 ORDER BY landed_ms")
+    def landing(self, agency: str, contract: str) -> Sequence[Entry]:
+        """Return what of a folder is not whole."""
+        return self._read(
+            "WHERE (agency, contract) = (?, ?) AND state = 'landing' AND removed_ms = 0", agency, contract
+        )
 
-    def waiting(self) -> Sequence[Entry]:
+    def all_landing(self) -> Sequence[Entry]:
+        """Return what is not whole, of all agencies."""
+        return self._read("WHERE state = 'landing' AND removed_ms = 0")
+
+    def waiting(self) -> Sequence[Waiting]:
         """Return what is whole and not yet answered, in the order in which it became so."""
-        return self._read("WHERE state IN ('whole', 'taken') AND removed_ms = 0 ORDER BY whole_ms, id")
+        query = (
+            "SELECT id, agency, contract, size, whole_ms FROM file "
+            "WHERE state IN ('whole', 'taken') AND removed_ms = 0 ORDER BY whole_ms, id"
+        )
+        with _translated("readable"):
+            return [Waiting(*row) for row in self._db.execute(query)]
 
     def due(self, now_ms: int) -> Sequence[Entry]:
         """Return what has been kept as long as it is to be."""
@@ -144,13 +179,15 @@ class Journal:
             "SELECT max(sequence) FROM file WHERE (agency, contract, batch) = (?, ?, ?) AND id != ? "
             "AND state IN ('taken', 'answered')"
         )
-        (highest,) = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id)).fetchone()
-        return highest or 0
+        with _translated("readable"):
+            found = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id)).fetchone()
+        return found[0] or 0
 
     def ever(self, agency: str, contract: str, name: str) -> bool:
         """Return whether there is, or was, a file of this name."""
         query = "SELECT 1 FROM file WHERE (agency, contract, name) = (?, ?, ?) LIMIT 1"
-        return self._db.execute(query, (agency, contract, name)).fetchone() is not None
+        with _translated("readable"):
+            return self._db.execute(query, (agency, contract, name)).fetchone() is not None
 
     def unreturned(self, agency: str, contract: str, certificate: str) -> Sequence[Entry]:
         """Return what came from a server, was answered, and whose answers were not put there yet."""
@@ -164,18 +201,18 @@ class Journal:
         """Remember that a file's answers are where it came from."""
         self._write("UPDATE file SET returned_ms = ? WHERE id = ?", [entry.ended_ms, entry.id])
 
-    def put(self, entry: Entry) -> None:
-        """Write all of a file's entry."""
+    def put(self, entry: Entry, *, lazy: bool = False) -> None:
+        """Write all of a file's entry; `lazy` when a power cut may take it back."""
         marks = ", ".join("?" * len(_COLUMNS))
         names = ", ".join(_COLUMNS)
         updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
         query = f"INSERT INTO file ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}"  # noqa: S608
-        self._write(query, [getattr(entry, name) for name in _COLUMNS])
+        self._write(query, [getattr(entry, name) for name in _COLUMNS], lazy=lazy)
 
     def progress(self, entry: Entry) -> None:
         """Write how far a file was answered."""
         query = f"UPDATE file SET {', '.join(f'{name} = ?' for name in _PROGRESS)} WHERE id = ?"  # noqa: S608
-        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id])
+        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id], lazy=True)
 
     def removed(self, entry: Entry, now_ms: int) -> None:
         """Remember that a file's octets are gone; what it was stays known, so that a repeat is recognised."""
@@ -186,16 +223,12 @@ class Journal:
         self._write("DELETE FROM file WHERE id = ?", [entry.id])
 
     def _read(self, clause: str, *values: object) -> list[Entry]:
-        try:
+        with _translated("readable"):
             return [_entry(row) for row in self._db.execute(f"{_SELECT} {clause}", values)]
-        except sqlite3.Error as error:
-            raise Unavailable("unavailable.store", "the journal of files must be readable") from error
 
-    def _write(self, query: str, values: Sequence[object]) -> None:
-        try:
-            self._db.execute(query, values)
-        except sqlite3.Error as error:
-            raise Unavailable("unavailable.store", "the journal of files must be writable") from error
+    def _write(self, query: str, values: Sequence[object], *, lazy: bool = False) -> None:
+        with _translated("writable"):
+            (self._lazy if lazy else self._db).execute(query, values)
 
 
 def listing(path: Path) -> list[Entry]:
@@ -204,13 +237,16 @@ def listing(path: Path) -> list[Entry]:
     Raises:
         Unavailable: `unavailable.store`; there is no journal.
     """
+    with _translated("readable"), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return [_entry(row) for row in db.execute(f"{_SELECT} WHERE removed_ms = 0 ORDER BY landed_ms DESC")]
+
+
+@contextmanager
+def _translated(must_be: str) -> Iterator[None]:
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            return [
-                _entry(row) for row in db.execute(f"{_SELECT} WHERE removed_ms = 0 ORDER BY landed_ms DESC")
-            ]
+        yield
     except sqlite3.Error as error:
-        raise Unavailable("unavailable.store", "the journal of files must be readable") from error
+        raise Unavailable("unavailable.store", f"the journal of files must be {must_be}") from error
 
 
 def _entry(row: tuple[object, ...]) -> Entry:

@@ -129,19 +129,17 @@ class Landing:
         finally:
             self.abandon(upload)
         known = self._journal.at(*upload.place)
-        self._journal.put(
-            Entry(
-                id=known.id if known else str(uuid7()),
-                agency=upload.place[0],
-                contract=upload.place[1],
-                name=upload.place[2],
-                state=State.LANDING,
-                landed_ms=_now_ms(),
-                size=upload.file.size,
-                certificate=upload.origin.certificate,
-            )
+        entry = Entry(
+            id=known.id if known else str(uuid7()),
+            agency=upload.place[0],
+            contract=upload.place[1],
+            name=upload.place[2],
+            state=State.LANDING,
+            landed_ms=_now_ms(),
+            size=upload.file.size,
+            certificate=upload.origin.certificate,
         )
-        self.settle(agency, upload.place[1])
+        self.settle(agency, upload.place[1], entry)
 
     def abandon(self, upload: Upload) -> None:
         """Close a file whose sender is gone. What arrived is kept, to be resumed, and does not count as closed."""
@@ -167,8 +165,7 @@ class Landing:
             raise FileNotFoundError
         # The name first: a crash between the two leaves a name without an entry, and the client renames again.
         self.tree.move(*place, to=to.name)
-        self._journal.put(replace(entry, name=to.name))
-        self.settle(agency, to.contract)
+        self.settle(agency, to.contract, replace(entry, name=to.name))
 
     def remove(self, agency: FileAgency, spot: Spot) -> None:
         """Remove a file that is not yet whole.
@@ -187,18 +184,17 @@ class Landing:
         if entry is not None:
             self._journal.forget(entry)
 
-    def settle(self, agency: FileAgency, contract: str) -> None:
-        """Look which files of a folder have become whole."""
+    def settle(self, agency: FileAgency, contract: str, changed: Entry | None = None) -> None:
+        """Look which files of a folder have become whole, now that one has changed; durable on return."""
+        found = {entry.name: entry for entry in self._journal.landing(agency.name, contract)}
+        if changed is not None:
+            found = {name: entry for name, entry in found.items() if entry.id != changed.id}
+            found[changed.name] = changed
         folder = agency.folders.get(contract)
-        if folder is None:
-            return
-        found = {
-            entry.name: entry
-            for entry in self._journal.landing()
-            if (entry.agency, entry.contract) == (agency.name, contract)
-        }
         now_ms = _now_ms()
-        whole = [entry for entry in found.values() if self._whole(folder, entry, found, now_ms)]
+        whole = [entry for entry in found.values() if folder and self._whole(folder, entry, found, now_ms)]
+        if changed is not None and changed not in whole:
+            self._journal.put(changed)
         for entry in whole:
             self._journal.put(replace(entry, state=State.WHOLE, whole_ms=now_ms))
             log.info(
@@ -209,7 +205,7 @@ class Landing:
 
     def sweep(self) -> None:
         """Remove what was begun long ago and never became whole."""
-        for entry in self._journal.landing():
+        for entry in self._journal.all_landing():
             place = entry.agency, entry.contract, entry.name
             if not self._open[place] and _now_ms() - entry.landed_ms > ABANDONED_S * 1000:
                 self.tree.remove(*place)

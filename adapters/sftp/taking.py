@@ -73,7 +73,7 @@ class Taking:
         receipts = await self._files.note([Event(entry.agency, "file.answered", tuple(summary.items()))])
         write_summary(self._tree, entry, summary, receipts[0])
         # 3. Answered: only now may it be forgotten one day.
-        self._journal.put(replace(entry, state=State.ANSWERED))
+        self._journal.put(replace(entry, state=State.ANSWERED), lazy=True)
         log.info("file.answered", **_told(entry))
 
     async def refuse(self, entry: Entry, error: IsnadError) -> None:
@@ -96,7 +96,7 @@ class Taking:
             "code": error.code, "field": error.field, "rule": error.rule,
         }  # fmt: skip
         write_summary(self._tree, entry, summary, receipts[0])
-        self._journal.put(replace(entry, state=State.REFUSED))
+        self._journal.put(replace(entry, state=State.REFUSED), lazy=True)
         metrics.count_error(error.code)
         log.info("file.refused", **_told(entry))
 
@@ -119,12 +119,14 @@ class Taking:
                             if time.monotonic() - durable_s > PROGRESS_S:
                                 entry = self._progress(answers, entry)
                                 durable_s = time.monotonic()
+                    entry = answers.sync(entry)
                 except Rejected as error:
                     if error is not octets.failure or not entry.position:
                         raise
-                    entry = replace(entry, code=error.code, rule=error.rule)
-                finally:  # what was answered stands, however it ended
-                    entry = self._progress(answers, entry)
+                    entry = self._progress(answers, replace(entry, code=error.code, rule=error.rule))
+                except BaseException:  # what was answered stands, however it ended
+                    self._progress(answers, entry)
+                    raise
         finally:
             file.close()
             counts.report(entry.agency, entry.contract)
@@ -143,15 +145,16 @@ class Taking:
         """
         if not self._resumed:
             return {}
-        fresh = {each.index for each in outcomes if each.status is not Status.DUPLICATE}
+        # What repeats a record of this very group that was promised only now was not promised before.
+        fresh = {each.record_id for each in outcomes if each.batch is not None}
         repeated = [
             each
             for each in outcomes
-            if each.status is Status.DUPLICATE and each.index > entry.last_index and each.index not in fresh
+            if each.status is Status.DUPLICATE
+            and each.index > entry.last_index
+            and each.record_id not in fresh
         ]
-        if not repeated:
-            return {}
-        return await asyncio.to_thread(self._promised, entry, repeated)
+        return await asyncio.to_thread(self._promised, entry, repeated) if repeated else {}
 
     def _promised(self, entry: Entry, repeated: list[Outcome]) -> Mapping[int, Known]:
         found: dict[int, Known] = {}

@@ -50,10 +50,14 @@ class Tree:
         """
         path = self.path(agency, contract, name)
         key = self._keys.of_files(agency)
-        if create and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.count(agency, files=1)
-        return SealedFile(path, key, create=create)
+        try:
+            return SealedFile(path, key)
+        except FileNotFoundError:
+            if not create:
+                raise
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.count(agency, files=1)
+        return SealedFile(path, key, create=True)
 
     def lying(self, agency: str, contract: str, name: str) -> Lying | None:
         """Return a file as it lies there, or None."""

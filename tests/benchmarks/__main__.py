@@ -21,8 +21,11 @@ from rich.table import Table
 sys.path.append(str(Path(__file__).parents[1]))  # where tests find `support` and each other
 from benchmarks.figures import Figure, rate
 
-NAMES = ("sealing", "one_by_one", "conforming", "synth", "opening", "intake", "soap", "queue", "log")
+NAMES = ("sealing", "one_by_one", "conforming", "synth", "opening", "intake", "soap", "files", "queue", "log")
+STREAMING = ("intake", "files")
+"""Benchmarks that can stream a million records."""
 LIBRARIES = (
+    "asyncssh",
     "cryptography",
     "msgspec",
     "orjson",
@@ -46,7 +49,7 @@ def main() -> None:
     for name in asked.names or NAMES:
         Console(stderr=True).print(f"measuring {name} ...")
         run = importlib.import_module(f"benchmarks.{name}").run
-        figures += run(full=asked.full) if name == "intake" else run()
+        figures += run(full=asked.full) if name in STREAMING else run()
     machine = _machine() | {"python_loop_per_s": [round(before), round(_speed())]}
     _show(figures)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
