@@ -12,6 +12,7 @@ from lxml import etree
 
 from adapters.soap.names import ANSWER, XMLMIME, XS, Element, messages_of, q
 from gateway.doors import XmlRecords
+from gateway.records import Status
 
 OPERATIONS = ("submit", "submitDocument", "receipt", "ping")
 
@@ -39,10 +40,7 @@ _PROBLEM = (
     ("retry_after_s", "nonNegativeInteger", 0),
 )
 _COUNTS = (
-    ("accepted", "nonNegativeInteger", 1),
-    ("quarantined", "nonNegativeInteger", 1),
-    ("duplicate", "nonNegativeInteger", 1),
-    ("refused", "nonNegativeInteger", 1),
+    *((status.value, "nonNegativeInteger", 1) for status in Status),
     ("complete", "boolean", 1),
 )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
 from lxml import etree
-from soap_parts import MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
+from soap_parts import JUDGMENTS, MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
+from test_wsdl import compiled
 
-from adapters.soap.names import ERROR, SOAP11, SOAP12
+from adapters.soap.names import ANSWER, ERROR, SOAP11, SOAP12
 
 VERSIONS = pytest.mark.parametrize("version", ["SOAP 1.1", "SOAP 1.2"])
 
@@ -166,3 +169,33 @@ def test_the_wsdl_is_served_under_the_name_that_was_called(prosecution: Prosecut
         "{http://schemas.xmlsoap.org/wsdl/}port"
     }
     assert SOAP11 not in served.text
+
+
+@VERSIONS
+def test_everything_answered_is_as_the_wsdl_says(
+    prosecution: Prosecution, version: str, tmp_path: Path
+) -> None:
+    old, known = version == "SOAP 1.1", reference()
+    schema = compiled(prosecution.http.get(f"{PATH}?wsdl").content, tmp_path)
+    space = SOAP11 if old else SOAP12
+
+    def answered(inner: str, operation: str) -> etree._Element:
+        return Answer.of(prosecution.post(enveloped(inner, old=old), operation, old=old)).root
+
+    first = answered(message(judgment(known)), "submit")
+    identifier = first.findtext(".//{*}id")
+    submit = message(judgment(known), judgment(), judgment(item="99"))
+    receipt = f'<m:receipt xmlns:m="{MESSAGES}"><m:id>{identifier}</m:id></m:receipt>'
+    document = base64.b64encode(f'<Judgments xmlns="{JUDGMENTS}">{judgment()}</Judgments>'.encode()).decode()
+    whole = f'<m:submitDocument xmlns:m="{MESSAGES}"><m:document>{document}</m:document></m:submitDocument>'
+    for inner, operation in (
+        (submit, "submit"),
+        (receipt, "receipt"),
+        (whole, "submitDocument"),
+        (message(operation="ping"), "ping"),
+    ):
+        (element,) = answered(inner, operation).find(f"{{{space}}}Body")
+        schema.assertValid(element)
+        assert element.tag == f"{{{MESSAGES}}}{operation}Response"
+    (problem,) = answered(message(operation="remove"), "remove").iter(f"{{{ANSWER}}}problem")
+    schema.assertValid(problem)
