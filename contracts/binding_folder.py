@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from contracts import schema_lint
 from contracts.binding import Binding, Sample
+from contracts.binding_documents import BindingDocument, Csv, MappingDocument
 from contracts.codes import CodeList
 from contracts.contract import Contract
-from contracts.documents import BindingDocument, Csv, MappingDocument
 from contracts.errors import Problem, Refused
 from contracts.folder import Complain, Files, yaml_model
 from contracts.manifests import FileRules

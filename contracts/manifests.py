@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Literal, NoReturn
 
 from contracts import strict_json
-from contracts.documents import FilesDocument, ManifestDocument
+from contracts.binding_documents import FilesDocument, ManifestDocument
 from contracts.errors import Refused
 
 MAX_MANIFEST_BYTES = 4096

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contracts import functions
+from contracts.binding_documents import Field_, MappingDocument
 from contracts.codes import CodeList
-from contracts.documents import Field_, MappingDocument
 from contracts.errors import Refused
 from contracts.program import Program
 from contracts.shortcuts import shortcut

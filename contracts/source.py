@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts import schema_lint, strict_json
-from contracts.documents import MappingDocument
+from contracts.binding_documents import MappingDocument
 from contracts.errors import Refused
 from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
 from contracts.schemas import Schema, compile_schema

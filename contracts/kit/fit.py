@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from contracts import schema_lint
 from contracts.binding import Binding
+from contracts.binding_documents import BindingDocument, Field_, MappingDocument
 from contracts.codes import CodeList
 from contracts.contract import Contract
-from contracts.documents import BindingDocument, Field_, MappingDocument
 from contracts.errors import Problem
 from contracts.folder import Files, yaml_model
 from contracts.kit.xsd import declared

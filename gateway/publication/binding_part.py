@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from contracts.binding import Binding, Sample
-from contracts.documents import Field_
+from contracts.binding_documents import Field_
 from contracts.schema_lint import resolve
 from gateway.codes import CODES
 from gateway.publication import words

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from contracts import folder
 from contracts.binding import Binding
+from contracts.binding_documents import BindingDocument, MappingDocument
 from contracts.catalogue import Catalogue, compile_files
 from contracts.codes import CodeList
 from contracts.contract import Contract
-from contracts.documents import BindingDocument, MappingDocument
 from contracts.errors import Invalid, Problem
 from contracts.folder import Files, yaml_model
 

@@ -11,8 +11,9 @@ from functools import cache, lru_cache
 
 from contracts import folder
 from contracts.binding import Binding
+from contracts.binding_documents import Field_, MappingDocument
 from contracts.catalogue import Catalogue
-from contracts.documents import Field_, MappingDocument, Scalar
+from contracts.documents import Scalar
 from contracts.folder import Files, yaml_model
 
 Value = str | int | bool

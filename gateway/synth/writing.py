@@ -18,7 +18,7 @@ import orjson
 from lxml import etree
 
 from contracts.binding import Binding
-from contracts.documents import Csv
+from contracts.binding_documents import Csv
 from contracts.xml_source import record_parser
 from gateway.synth.forms import Form, Value, Voice
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import contracts
 from contracts import folder, functions
-from contracts.documents import MappingDocument
+from contracts.binding_documents import MappingDocument
 from contracts.errors import Refused
 from contracts.mapping import compile_mapping
 from contracts.program import Program
