@@ -12,25 +12,21 @@ over. The elections authority is a participant like every other: what it sends t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from crypto.receipt import BatchReceipt
-from crypto.seal import Draft
 from gateway.errors import Rejected, Tampered, Unavailable
 from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole
+from gateway.outcomes import by_part
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,
     Event,
     Framed,
     Handed,
-    Kept,
     Message,
-    Outcome,
     Outcomes,
     Part,
     SealedBatch,
-    Status,
     Submission,
     Terms,
 )
@@ -108,7 +104,7 @@ async def promise(
         earlier.update({known.record_id: known for known in answer.promises})
         settled.learn(answer)
     # Step 6. Answer every record: a receipt, an earlier receipt, or a refusal.
-    return _by_part(answer, earlier)
+    return by_part(answer, earlier)
 
 
 async def deliver(
@@ -182,43 +178,3 @@ def handed_over(records: Sequence[Handed], kind: str, reference: str) -> Event:
 
 def _backoff_s(attempt: int) -> float:
     return min(BACKOFF_FIRST_S * 2.0**attempt, BACKOFF_LONGEST_S)
-
-
-def _by_part(sealed: SealedBatch, earlier: Mapping[str, Promise]) -> tuple[Outcomes, ...]:
-    """Return each part's outcomes, in order of position."""
-    batch, receipt = sealed.batch, sealed.receipt
-    answers: list[list[Outcome]] = [[] for _ in batch.parts]
-    places = {known.record_id: (known.lane, known.index) for known in earlier.values()}
-
-    def put(kept: Kept, status: Status, draft: Draft, n: int, receipt: BatchReceipt) -> None:
-        index = receipt.first + n
-        places[kept.record_id] = (receipt.lane, index)
-        salt, entry, warnings = draft.salts[n], draft.entries[n], kept.warnings
-        answers[kept.part].append(
-            Outcome(
-                kept.position,
-                status,
-                kept.record_id,
-                receipt.lane,
-                index,
-                salt,
-                entry,
-                None,
-                warnings,
-                receipt,
-            )
-        )
-
-    if batch.draft is not None and receipt is not None:
-        for n, kept in enumerate(batch.kept):
-            put(kept, Status.ACCEPTED, batch.draft, n, receipt)
-    for one, own in zip(batch.held, sealed.held, strict=True):
-        put(one.kept, Status.QUARANTINED, one.draft, 0, own)
-    for repeated in batch.repeated:
-        lane, index = places[repeated.record_id]
-        answers[repeated.part].append(
-            Outcome(repeated.position, Status.DUPLICATE, repeated.record_id, lane, index)
-        )
-    for refused in batch.refused:
-        answers[refused.part].append(Outcome(refused.position, Status.REFUSED, refusal=refused.refusal))
-    return tuple(sorted(outcomes, key=lambda outcome: outcome.position) for outcomes in answers)

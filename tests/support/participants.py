@@ -76,9 +76,9 @@ def handed_over(client: httpx.Client, contract: str, body: bytes, **query: str) 
 
 
 def promised(lines: list[dict]) -> dict[str, tuple[str, int]]:
-    """Return where the answer says that each accepted record stands, by id."""
-    accepted = ("accepted", "duplicate")
-    return {line["id"]: (line["lane"], line["index"]) for line in lines if line.get("outcome") in accepted}
+    """Return where the answer says that each record stands that is in the log, by id."""
+    logged = ("accepted", "quarantined", "duplicate")
+    return {line["id"]: (line["lane"], line["index"]) for line in lines if line.get("outcome") in logged}
 
 
 @dataclass

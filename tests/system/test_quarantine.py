@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from crypto.receipt import Receipt, verify_receipt
 from gateway.cli import isnad
 from gateway.demo.site import Running, Site
 from gateway.demo.site import isnad as command
+from gateway.prepare import LEGAL_ZONE
 
 PATH = "/v1/death.v1/records"
 WRONG = {"gender": "أنثى"}
@@ -229,6 +231,30 @@ def test_operators_see_how_many_wait_and_are_ready_all_the_same(running: Exchang
     assert shown()["isnad_quarantine_oldest_seconds"] > 0
     ready = httpx.get(f"{running.site.operations_url('serve')}/health/ready", trust_env=False)
     assert ready.status_code == 200
+
+
+def test_what_an_officer_releases_in_an_electoral_freeze_waits_for_its_end(running: Exchange) -> None:
+    record_id, calendar = running.quarantined(), running.site.config / "calendar.yaml"
+    before, today = calendar.read_text(), datetime.now(LEGAL_ZONE).date()
+    election = {
+        "id": "referendum",
+        "title": {"ar": "استفتاء", "en": "A referendum"},
+        "called_on": str(today - timedelta(days=60)),
+        "print_on": str(today - timedelta(days=5)),
+        "polling_on": str(today + timedelta(days=1)),
+        "ends_on": str(today + timedelta(days=2)),
+        "scope": "national",
+    }
+    calendar.write_text(yaml.safe_dump({"elections": [election]}, allow_unicode=True))
+    released = running.officer("release", record_id, "--why", "compared")
+    assert (released.exit_code, "freeze" in released.output) == (0, True), released.output
+    assert eventually(lambda: record_id not in running.waiting())
+    held = "SELECT count(*) FROM outbox WHERE hold = 1"
+    assert running.auditor.db.execute(held).fetchone() == (1,)
+    assert running.seen(record_id) == 0
+    calendar.write_text(before)
+    assert eventually(lambda: running.seen(record_id), within_s=90)
+    assert running.auditor.trace(record_id)[:3] == ["record.accepted", "record.released", "record.released"]
 
 
 def test_afterwards_every_lane_holds(running: Exchange) -> None:
