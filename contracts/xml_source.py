@@ -129,7 +129,10 @@ class XmlSchema:
 
     def _path(self, record: etree._Element, path: str | None) -> str:
         """Return the path of local names down to the failing element, ending before any invented name."""
-        found = record.getroottree().xpath(path) if path else [record]
+        # The path has the prefixes of the record. One that means two things in it may lead nowhere: then the
+        # record as a whole is named.
+        prefixes = {prefix: uri for node in record.iter() for prefix, uri in node.nsmap.items() if prefix}
+        found = record.getroottree().xpath(path, namespaces=prefixes) if path else [record]
         node = found[0] if isinstance(found, list) and found else record
         if not isinstance(node, etree._Element):  # noqa: SLF001 - lxml names its node type no other way
             return ""

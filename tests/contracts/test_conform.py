@@ -261,6 +261,27 @@ def test_a_media_type_that_was_not_agreed_gets_no_splitter():
         MOH.splitter(100, "text/csv")
 
 
+DEATHS = "urn:eg:moi:cso:deaths:1"
+
+
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (f'<Death xmlns="{DEATHS}" action="entry" xmlns:x="urn:x"><x:Foo>1</x:Foo></Death>', "/Death"),
+        (f'<d:Death xmlns:d="{DEATHS}" action="entry"><d:Reference/></d:Death>', "/Death/Reference"),
+        (f'<d:Death xmlns:d="{DEATHS}" action="entry"><d:Foo xmlns:d="urn:x"/></d:Death>', "/Death"),
+        (f'<Death xmlns="{DEATHS}" action="entry" xmlns:x="urn:x" x:a="1"/>', "/Death"),
+        (f'<Death xmlns="{DEATHS}" action="entry"><Foo xmlns=""/></Death>', "/Death"),
+    ],
+)
+def test_elements_of_any_prefix_are_refused_by_name(record, field):
+    binding = contracts.load().binding("cso", "death.v1")
+    with pytest.raises(Refused) as caught:
+        binding.conform(record.encode(), date(2026, 7, 1))
+    assert caught.value.code.startswith("record.schema.")
+    assert caught.value.field == field
+
+
 # -- rules across fields
 
 
