@@ -72,6 +72,18 @@ class Signatures(Protocol):
         """
 
 
+class Envelopes(Protocol):
+    """Keeps signed messages as evidence of origin, sealed for their recipients."""
+
+    def keep(self, submission: Submission, envelope: bytes) -> None:
+        """Keep a signed message under its submission's id; durable on return. Blocks.
+
+        Raises:
+            Rejected: no agreement says who the recipient is (`agreement.*`, `contract.unknown`).
+            Unavailable: it was not kept.
+        """
+
+
 class Replays(Protocol):
     """Remembers which body an idempotency key stood for."""
 
@@ -156,6 +168,7 @@ class Gateway:
     refusals: Refusals
     published: Publisher
     health: Health
+    envelopes: Envelopes
 
 
 class Cursors(Protocol):

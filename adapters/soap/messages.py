@@ -84,6 +84,8 @@ class Messages:
                     media_type="application/xml",
                     body=aiter(content),
                 )
+                if submission.origin.signature:
+                    await asyncio.to_thread(self._gateway.envelopes.keep, submission, envelope)
             except Rejected as error:
                 await self._gateway.note([refused_submission(submission, error)])
                 raise

@@ -17,7 +17,7 @@ import structlog
 
 from adapters.soap.service import Said, Service
 from gateway import metrics
-from gateway.doors import Cursors
+from gateway.doors import Cursors, Envelopes
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.ports import Accept
 from gateway.records import Submission
@@ -43,10 +43,13 @@ class Round:
 class Poller:
     """Fetches from one agency until told to stop."""
 
-    def __init__(self, what: Round, service: Service, accept: Accept, cursors: Cursors) -> None:
+    def __init__(
+        self, what: Round, service: Service, accept: Accept, envelopes: Envelopes, cursors: Cursors
+    ) -> None:
         self._what = what
         self._service = service
         self._accept = accept
+        self._envelopes = envelopes
         self._cursors = cursors
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -122,6 +125,8 @@ class Poller:
             idempotency_key="",
             body=_one(document),
         )
+        if said.origin.signature:
+            await asyncio.to_thread(self._envelopes.keep, submission, said.envelope)
         counts = Counts()
         async with aclosing(self._accept(submission)) as groups:
             async for outcomes in groups:

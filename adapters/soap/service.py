@@ -47,10 +47,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a service answered, and how it was known: by its TLS certificate, and by a signature if it made one."""
+    """What a service answered, and how it was known: by its TLS certificate, and by a signature if it made one.
+
+    `envelope` is the answer as it came.
+    """
 
     values: Any  # zeep's own object: its attributes are the elements of the answer, typed by the XSD
     origin: Origin
+    envelope: bytes
 
 
 class Service:
@@ -112,7 +116,7 @@ class Service:
             self._breaker.succeeded()
             raise Rejected("soap.answer", "the answer must be as the WSDL says", operation) from error
         self._breaker.succeeded()
-        return Said(values, self._transport.origin)
+        return Said(values, self._transport.origin, self._transport.envelope)
 
     def close(self) -> None:
         """Close the connection."""
@@ -120,7 +124,7 @@ class Service:
 
 
 class _Transport(zeep.Transport):
-    """Carries zeep's messages. One call at a time: `origin` is that of the latest answer."""
+    """Carries zeep's messages. One call at a time: `origin` and `envelope` are those of the latest answer."""
 
     def __init__(self, place: Place, tls: ssl.SSLContext, sign: Sign | None, verify: Verify) -> None:
         super().__init__(cache=None)  # type: ignore[no-untyped-call]
@@ -128,6 +132,7 @@ class _Transport(zeep.Transport):
         self._verify = verify
         self.schema: etree.XMLSchema | None = None
         self.origin = Origin("")
+        self.envelope = b""
         self._timeout_s = place.timeout_s
         # No redirects, no proxy from the environment: messages go to the registered service or nowhere.
         self.http = httpx.Client(verify=tls, timeout=place.timeout_s, follow_redirects=False, trust_env=False)
@@ -156,7 +161,7 @@ class _Transport(zeep.Transport):
                     raise httpx.ReadTimeout("the answer took too long")
             shown = answer.extensions["network_stream"].get_extra_info("ssl_object")
             certificate = shown.getpeercert(True) or b""  # noqa: FBT003  it knows no names of arguments
-        self.origin = Origin(hashlib.sha256(certificate).hexdigest())
+        self.origin, self.envelope = Origin(hashlib.sha256(certificate).hexdigest()), bytes(octets)
         return httpx.Response(
             answer.status_code,
             content=self._checked(answer, bytes(octets)),

@@ -30,6 +30,7 @@ from gateway.app.process import every, share_the_interpreter, spare_the_collecto
 from gateway.app.services import Caller, Pollers
 from gateway.cursors import CursorFile
 from gateway.doors import Gateway
+from gateway.envelopes import ENVELOPES, EnvelopeFile
 from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
 from gateway.https.config import Config
@@ -124,6 +125,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             return exchange.accept(submission, rules=rules, keep=groups.keep, log=committer)
 
         signatures = OriginSignatures(lambda agency: living.current.registry.agencies[agency])
+        envelopes = stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules)))
         gateway = Gateway(
             accept=accept,
             identities=identities,
@@ -134,6 +136,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             refusals=refusals,
             published=Publishing(lambda: living.current),
             health=board,
+            envelopes=envelopes,
         )
         tls = GatewayTls(session, settings.keys.intake.role, settings.serve.listen.server_names)
         certificates.append(tls)
@@ -166,7 +169,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
 
         cursors = stack.enter_context(closing(CursorFile(store.parent / "cursors.db")))
         signer = MessageSigner(session, settings.keys.intake.role, settings.serve.listen.server_names[0])
-        pollers = Pollers(Caller(tls, signer, signatures), accept, cursors)
+        pollers = Pollers(Caller(tls, signer, signatures), accept, envelopes, cursors)
         spare_the_collector()
         log.info("gateway.started", port=listener.port)
         chores = [

@@ -13,7 +13,7 @@ from crypto.errors import KeysUnavailable
 from crypto.openbao.messages import MessageSigner
 from crypto.pki import GatewayTls
 from gateway.app.parts import adapters
-from gateway.doors import Cursors
+from gateway.doors import Cursors, Envelopes
 from gateway.errors import IsnadError, Unavailable
 from gateway.ports import Accept, Outbound
 from gateway.records import Origin
@@ -72,9 +72,10 @@ class Caller:
 class Pollers:
     """Starts and ends a poller for each agency that the registry says is fetched from. Runs in the event loop."""
 
-    def __init__(self, caller: Caller, accept: Accept, cursors: Cursors) -> None:
+    def __init__(self, caller: Caller, accept: Accept, envelopes: Envelopes, cursors: Cursors) -> None:
         self._caller = caller
         self._accept = accept
+        self._envelopes = envelopes
         self._cursors = cursors
         self._snapshot: Snapshot | None = None
         self._stop = asyncio.Event()
@@ -111,5 +112,5 @@ class Pollers:
             log.error("poll.impossible", agency=agency.name, code=error.code)  # noqa: TRY400  its code says it
             return
         what = soap.Round(agency.name, fetched.contracts, fetched.max_records, float(fetched.interval_s))
-        poller = soap.Poller(what, service, self._accept, self._cursors)
+        poller = soap.Poller(what, service, self._accept, self._envelopes, self._cursors)
         self._tasks.append(asyncio.create_task(poller.run(self._stop)))

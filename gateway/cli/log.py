@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import orjson
@@ -21,6 +22,7 @@ from crypto.note import LogPolicy
 from crypto.openbao import LanePseudonyms, TransitSigner
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json, policy_to_json
 from gateway.cli._lanes import as_json, configured, key_server, officer, print_entries, reading
+from gateway.envelopes import ENVELOPES, kept
 from gateway.errors import IsnadError, Unavailable
 from gateway.log import search as searching
 from gateway.log.proofs import lane_named, proof_at
@@ -53,6 +55,23 @@ def show(settings: Settings, lane: str, index: int, as_json: bool) -> None:  # n
     if found is None:
         raise click.ClickException("the lane has no entry at this index")
     print_entries([found], as_json=as_json)
+
+
+@log.command("envelope")
+@configured
+@click.argument("submission")
+@click.option(
+    "--out", type=click.File("wb"), default="-", help="Where it is written; standard output otherwise."
+)
+def envelope(settings: Settings, submission: str, out: BinaryIO) -> None:
+    """Write the signed message of SUBMISSION as it is kept: sealed, so that only its recipient can open it.
+
+    The entries of its records name the submission. Its recipient reads it with `isnad open envelope`.
+    """
+    found = kept(Path(settings.store.path).parent / ENVELOPES, submission)
+    if found is None:
+        raise click.ClickException("no signed message is kept for this submission")
+    out.write(found)
 
 
 @log.command("search")

@@ -16,11 +16,12 @@ import orjson
 
 from contracts.errors import Invalid
 from crypto.batch import MESSAGE_MAX_BYTES
+from crypto.evidence import EVIDENCE_MAX_BYTES, open_evidence
 from gateway import observe
 from gateway.consumer import sidecar
 from gateway.consumer.answers import Answers
 from gateway.consumer.consumer import Consumer, State
-from gateway.consumer.core import Settings, connected, opening
+from gateway.consumer.core import Settings, connected, opening, private_keys
 from gateway.consumer.ledger import LedgerFile
 from gateway.queue.access import queue_of
 from gateway.records import Message
@@ -132,6 +133,20 @@ def message(settings: Settings, message: BinaryIO) -> None:
     with _ledger(settings) as ledger, opening(settings, ledger) as opener:
         for record in opener.open(Message("", f"{settings.participant}.", body)):
             click.echo(record.event)
+
+
+@open.command("envelope")
+@click.argument("envelope", type=click.File("rb"))
+@click.pass_obj
+def envelope(settings: Settings, envelope: BinaryIO) -> None:
+    """Open the kept ENVELOPE of a signed submission, and print it octet for octet as the agency signed it.
+
+    Any XML signature verifier can judge it, with the certificate that is in it.
+    """
+    sealed = envelope.read(EVIDENCE_MAX_BYTES + 1)
+    with private_keys(settings) as keys:
+        _, signed = open_evidence(sealed, keys.private)
+    sys.stdout.buffer.write(signed)
 
 
 @open.command("resend")

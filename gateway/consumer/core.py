@@ -152,6 +152,17 @@ def opening(settings: Settings, ledger: LedgerFile) -> Iterator[BatchOpener]:
         yield BatchOpener(reader, Seeds(session, "nea"), _log_keys(settings, session), ledger)
 
 
+@contextmanager
+def private_keys(settings: Settings) -> Iterator[Seeds]:
+    """Hold the participant's private keys, to open what was sealed for it outside a queue.
+
+    Raises:
+        Unavailable: `unavailable.keys` or `unavailable.secret`.
+    """
+    with _session(settings.keys) as session:
+        yield Seeds(session, "nea")
+
+
 def _log_keys(settings: Settings, session: Session) -> LogKeys:
     if settings.keys.log_policy is None:
         suite = Suite.HYBRID if Suite.HYBRID in settings.suites else Suite.CLASSICAL

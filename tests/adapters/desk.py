@@ -54,6 +54,7 @@ class Desk:
     states: dict[str, SubmissionState] = field(default_factory=dict)
     digests: dict[str, bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    envelopes: dict[str, bytes] = field(default_factory=dict)
     refusals: Refusals = field(default_factory=Refusals)
     trouble: Unavailable | None = None
     ready: bool = True
@@ -61,7 +62,7 @@ class Desk:
     @property
     def gateway(self) -> Gateway:
         return Gateway(
-            self.accept, self, self, self.note, self, self, self.refusals, self.published, self.health
+            self.accept, self, self, self.note, self, self, self.refusals, self.published, self.health, self
         )
 
     @property
@@ -202,6 +203,10 @@ class Desk:
         if dict(request.headers).get(b"jws-signature") != expected:
             raise Rejected("origin.wrong_signature", "the signature must verify")
         return Origin(origin.certificate, "jws", "test-key")
+
+    # Envelopes
+    def keep(self, submission: Submission, envelope: bytes) -> None:
+        self.envelopes[submission.id] = envelope
 
     # Replays
     def check(self, submission: Submission, digest: bytes) -> None:

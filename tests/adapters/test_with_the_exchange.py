@@ -27,6 +27,7 @@ from crypto.origin import Request, http_signature, jws
 from crypto.receipt import BatchReceipt, Receipt, verify_receipt
 from gateway import exchange
 from gateway.doors import Gateway
+from gateway.envelopes import ENVELOPES, EnvelopeFile
 from gateway.groups import Groups
 from gateway.identities import Certificates
 from gateway.log.committer import Committer
@@ -98,6 +99,7 @@ def client(
             refusals=refusals,
             published=Publishing(lambda: snapshot),
             health=lambda: (True, {}),
+            envelopes=stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules))),
         )
         authority = configuration.authority
         tls = server_context(authority.issue("gateway", hosts=[HOST], server=True), authority.pem)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,8 +17,12 @@ from signed_parts import HeldKey, Signer, certificate, xmlsec1
 from soap_parts import MESSAGES, Answer, Prosecution, enveloped, judgment, message, reference
 
 from adapters.soap.names import SOAP11
+from crypto.errors import Tampered
+from crypto.evidence import open_evidence, seal_evidence
+from crypto.hpke import PrivateKey, Suite
 from crypto.origin.wsse import DS, EXC_C14N, WSSE, WSU
 from gateway.demo.pki import Authority
+from gateway.demo.site import isnad
 
 MINUTE = timedelta(minutes=1)
 KINDS = pytest.mark.parametrize("kind", ["ecdsa", "rsa"])
@@ -473,3 +479,39 @@ def test_a_version_that_was_not_signed_is_not_read(prosecution: Prosecution) -> 
     answered = prosecution.post(envelope, old=False)
     assert Answer.of(answered).one("code") == "soap.version"
     assert SOAP11.encode() in envelope
+
+
+def test_the_signed_message_is_kept_for_its_recipient_alone(prosecution: Prosecution, tmp_path: Path) -> None:
+    site, signer, number = prosecution.site, prosecution.signer(), reference()
+    envelope = signer.sign(enveloped(message(judgment(number))))
+    answer = Answer.of(prosecution.post(envelope))
+    submission = answer.one("submission")
+    assert json.loads(json.loads(answer.one("receipt"))["entry"])["submission"] == submission
+    exported = [*isnad("log", "envelope", submission), "--config", str(site.config)]
+    sealed = subprocess.run(exported, capture_output=True, check=True, timeout=60).stdout
+    assert number.encode() not in sealed
+    kept, consumer = tmp_path / "kept", site.consumer()
+    kept.write_bytes(sealed)
+    opened = subprocess.run(
+        [*isnad("open"), "--config", str(consumer[0]), "envelope", str(kept)],
+        env={**os.environ, **site.admit("nea")},
+        capture_output=True,
+        check=True,
+        timeout=60,
+        pass_fds=consumer[1],
+    ).stdout
+    assert opened == envelope
+    assert xmlsec1(opened, signer, tmp_path)
+
+
+def test_a_kept_message_that_was_changed_does_not_open() -> None:
+    key = PrivateKey.from_seed("nea-1", Suite.HYBRID, bytes(32))
+    sealed = seal_evidence(b"<signed/>", "a-submission", [key.public()])
+    assert open_evidence(sealed, lambda _: key) == ("a-submission", b"<signed/>")
+    with pytest.raises(Tampered, match="changed"):
+        open_evidence(sealed[:-1] + bytes([sealed[-1] ^ 1]), lambda _: key)
+    with pytest.raises(Tampered):
+        open_evidence(sealed.replace(b"a-submission", b"b-submission"), lambda _: key)
+    other = PrivateKey.from_seed("nea-1", Suite.HYBRID, bytes([1] * 32))
+    with pytest.raises(Tampered):
+        open_evidence(sealed, lambda _: other)
