@@ -54,7 +54,13 @@ class Workers:
     def __init__(self, folder: Path, profile: contracts.Profile, count: int) -> None:
         self._folder = folder
         self._profile = profile
-        self._workers = [_Worker(folder, profile) for _ in range(count)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                self._workers.append(_Worker(folder, profile))
+        except OSError:  # a process that nobody ends would keep this one from ending
+            self.close()
+            raise
 
     async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Settled) -> Batch:
         """Prepare the records of `parts` in whichever process has least to do; see `ports.Prepare`."""
@@ -127,6 +133,7 @@ class _Worker(asyncio.Protocol):
         """Send what was asked meanwhile."""
         self._transport = transport
         transport.writelines(self._unsent)
+        self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
         """Hand on the answers that are there as a whole."""
