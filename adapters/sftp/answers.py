@@ -8,6 +8,7 @@ then `{"position": …}` for each record that it covers. Both grow while the fil
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from adapters.sftp.tree import Tree
 from gateway.doors import Evidence
 from gateway.records import Outcome, Outcomes, Status
 
+HASH_BYTES = 1 << 20
 COLUMNS = ("row", "reference", "outcome", "code", "field", "rule", "record", "index")
 
 
@@ -91,6 +93,13 @@ class Answers:
         grown = self._results.size - entry.results_bytes + self._receipts.size - entry.receipts_bytes
         self._tree.count(self._agency, octets=grown)
         return replace(entry, results_bytes=self._results.size, receipts_bytes=self._receipts.size)
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the results."""
+        digest = hashlib.sha256()
+        for offset in range(0, self._results.size, HASH_BYTES):
+            digest.update(self._results.read(offset, HASH_BYTES))
+        return digest.hexdigest()
 
     def _lines(self, rows: list[tuple[object, ...]]) -> bytes:
         text = io.StringIO(newline="")

@@ -120,7 +120,7 @@ class Examination:
     async def _count(self, entry: Entry, manifest: Manifest) -> None:
         file = self._tree.opened(entry.agency, entry.contract, entry.name)
         try:
-            chunks = body(unpacked(file, entry.name))
+            chunks = body(unpacked(file, entry.name), at_once=is_small(file, entry.name))
             count = await self._files.count(entry.agency, entry.contract, entry.media_type, chunks)
         finally:
             file.close()
@@ -128,10 +128,23 @@ class Examination:
             raise Rejected("file.contradicted", "as many records as the manifest says", "count")
 
 
-async def body(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield chunks that are read and unpacked in another thread."""
-    while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+def is_small(file: SealedFile, name: str) -> bool:
+    """Return whether a file is read faster than another thread is gone to; a packed one may unpack to anything."""
+    return file.size <= SMALL_BYTES and name == inner_name(name)
+
+
+async def body(chunks: Iterator[bytes], *, at_once: bool) -> AsyncIterator[bytes]:
+    """Yield chunks that are read and unpacked in another thread, or `at_once` in this one."""
+    if at_once:
+        for octets in chunks:
+            yield octets
+        return
+    while (chunk := await asyncio.to_thread(_following, chunks)) is not None:
         yield chunk
+
+
+def _following(chunks: Iterator[bytes]) -> bytes | None:
+    return next(chunks, None)
 
 
 def _compare(rules: ManifestRules, manifest: Manifest, entry: Entry) -> None:

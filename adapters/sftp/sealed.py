@@ -11,7 +11,7 @@ SP 800-38D §8.2.2). Only the last block is shorter than 64 KiB.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,7 +40,7 @@ class SealedFile:
         OSError: the disk cannot.
     """
 
-    def __init__(self, path: Path, key: bytes, *, create: bool = False) -> None:
+    def __init__(self, path: str, key: bytes, *, create: bool = False) -> None:
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
         self._descriptor = os.open(path, flags, 0o600)
         try:
@@ -178,7 +178,7 @@ def plain_size(stored_bytes: int) -> int:
     return blocks * BLOCK_BYTES + max(0, rest - _NONCE_BYTES - _TAG_BYTES)
 
 
-def erase(path: Path) -> None:
+def erase(path: str) -> None:
     """Make a file unreadable by whatever is left of it, then remove it; nothing happens when it is not there."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -189,4 +189,5 @@ def erase(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108  paths are strings here

@@ -140,6 +140,8 @@ class _Connection(SSHServerConnection):
         super().__init__(loop, options)
         self._agencies = agencies
         self._shown = b""
+        self._looked_at: FileAgency | None = None
+        self._current: FileAgency | None = None
         self.agency = ""
         self.sessions: set[Session] = set()
 
@@ -151,7 +153,10 @@ class _Connection(SSHServerConnection):
     def current(self) -> FileAgency | None:
         """Return the agency as the registry has it now, or None when its key would not be let in any more."""
         agency = self._agencies().get(self.agency)
-        return agency if agency is not None and _allowed(agency, self._shown) else None
+        if agency is not self._looked_at:
+            self._looked_at = agency
+            self._current = agency if agency is not None and _allowed(agency, self._shown) else None
+        return self._current
 
     def allowed(self) -> bool:
         """Return whether the client would still be let in."""

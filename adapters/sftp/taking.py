@@ -7,7 +7,6 @@ records were promised from this very file, and those are answered as accepted, n
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -18,9 +17,8 @@ import msgspec
 import structlog
 
 from adapters.sftp.answers import Answers, Known, write_summary
-from adapters.sftp.examining import body
+from adapters.sftp.examining import SMALL_BYTES, body, is_small
 from adapters.sftp.journal import Entry, Journal, State
-from adapters.sftp.names import RESULTS
 from adapters.sftp.tree import Tree
 from adapters.sftp.unpacking import unpacked
 from gateway import metrics
@@ -66,10 +64,10 @@ class Taking:
         """
         # 1. Its records, from the first that was not answered, each with its outcome.
         self._resumed = resumed
-        entry = await self._records(entry)
+        entry, results = await self._records(entry)
         # 2. The log says what became of it: that entry's receipt is the signature of the summary.
         entry = replace(entry, ended_ms=_now_ms(), remove_ms=_now_ms() + self._folder.kept_days * DAY_MS)
-        summary = await self._summary(entry)
+        summary = self._summary(entry, results)
         receipts = await self._files.note([Event(entry.agency, "file.answered", tuple(summary.items()))])
         write_summary(self._tree, entry, summary, receipts[0])
         # 3. Answered: only now may it be forgotten one day.
@@ -100,12 +98,13 @@ class Taking:
         metrics.count_error(error.code)
         log.info("file.refused", **_told(entry))
 
-    async def _records(self, entry: Entry) -> Entry:
+    async def _records(self, entry: Entry) -> tuple[Entry, str]:
+        """Return what became of a file's records, and the SHA-256 of the results."""
         counts = Counts()
         file = self._tree.opened(entry.agency, entry.contract, entry.name)
         try:
             with Answers(self._tree, entry, self._folder.encoding) as answers:
-                octets = _Body(unpacked(file, entry.name))
+                octets = _Body(unpacked(file, entry.name), at_once=is_small(file, entry.name))
                 submission = self._submission(entry, aiter(octets))
                 durable_s = time.monotonic()
                 try:
@@ -127,10 +126,12 @@ class Taking:
                 except BaseException:  # what was answered stands, however it ended
                     self._progress(answers, entry)
                     raise
+                small = entry.results_bytes <= SMALL_BYTES
+                results = answers.digest() if small else await asyncio.to_thread(answers.digest)
         finally:
             file.close()
             counts.report(entry.agency, entry.contract)
-        return entry
+        return entry, results
 
     def _progress(self, answers: Answers, entry: Entry) -> Entry:
         entry = answers.sync(entry)
@@ -181,8 +182,7 @@ class Taking:
             answered=entry.position,
         )
 
-    async def _summary(self, entry: Entry) -> dict[str, str | int]:
-        results = await asyncio.to_thread(self._results_digest, entry)
+    def _summary(self, entry: Entry, results: str) -> dict[str, str | int]:
         summary: dict[str, str | int] = {
             "submission": entry.id, "contract": entry.contract, "sha256": entry.sha256, "results_sha256": results,
             "received": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
@@ -196,28 +196,19 @@ class Taking:
             summary |= {"code": entry.code, "rule": entry.rule}
         return summary
 
-    def _results_digest(self, entry: Entry) -> str:
-        digest = hashlib.sha256()
-        file = self._tree.opened(entry.agency, entry.contract, entry.name + RESULTS)
-        try:
-            for offset in range(0, file.size, 1 << 20):
-                digest.update(file.read(offset, 1 << 20))
-        finally:
-            file.close()
-        return digest.hexdigest()
-
 
 class _Body:
     """A file's octets as `accept` reads them. `failure` is what was wrong with the file, if something was."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], *, at_once: bool) -> None:
         self._chunks = chunks
+        self._at_once = at_once
         self.failure: Rejected | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the octets, read and unpacked in another thread."""
+        """Yield the octets."""
         try:
-            async for chunk in body(self._chunks):
+            async for chunk in body(self._chunks, at_once=self._at_once):
                 yield chunk
         except Rejected as error:
             self.failure = error

@@ -36,9 +36,9 @@ class Tree:
         self._used: dict[str, list[int]] = {}
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def path(self, agency: str, contract: str, name: str) -> Path:
-        """Return where a file lies."""
-        return self._root / agency / IN / contract / name
+    def path(self, agency: str, contract: str, name: str) -> str:
+        """Return where a file lies; a string, because making a `Path` takes longer than opening the file."""
+        return f"{self._root}/{agency}/{IN}/{contract}/{name}"
 
     def opened(self, agency: str, contract: str, name: str, *, create: bool = False) -> SealedFile:
         """Open a file.
@@ -55,14 +55,14 @@ class Tree:
         except FileNotFoundError:
             if not create:
                 raise
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.count(agency, files=1)
         return SealedFile(path, key, create=True)
 
     def lying(self, agency: str, contract: str, name: str) -> Lying | None:
         """Return a file as it lies there, or None."""
         try:
-            status = self.path(agency, contract, name).stat()
+            status = os.stat(self.path(agency, contract, name))  # noqa: PTH116  as `path` says
         except FileNotFoundError:
             return None
         return Lying(name, plain_size(status.st_size), int(status.st_mtime))
@@ -80,7 +80,7 @@ class Tree:
 
     def move(self, agency: str, contract: str, name: str, to: str) -> None:
         """Give a file another name in its folder; durable on return."""
-        path = self.path(agency, contract, name)
+        path = Path(self.path(agency, contract, name))
         path.rename(path.with_name(to))
         _sync_folder(path.parent)
 

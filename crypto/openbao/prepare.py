@@ -32,6 +32,7 @@ SECRET_ID_TTL_S = 300  # from handing out to logging in
 ADMIT_WRAP_TTL_S = 120  # from admitting a process to its start
 SECRET_BYTES = 32
 SSH_KEYS = ("intake/ssh-host", "intake/ssh-client", "delivery/ssh-client")
+"""What agencies' clients know the gateway by, and what it shows to agencies' servers."""
 VERSIONED_WITHIN_S, VERSIONED_LOOK_S = 30.0, 0.05
 
 _MOUNTS: dict[str, dict[str, object]] = {
@@ -74,11 +75,15 @@ Rotated = LogKey
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What configuration needs of a server: role ids (not secret), log keys, its CA's certificate."""
+    """What configuration needs of a server: role ids (not secret), log keys, its CA's certificate.
+
+    `ssh_keys` are the public halves (OpenSSH) of the keys of `SSH_KEYS`, for agencies to pin and to let in.
+    """
 
     role_ids: Mapping[str, str]
     log_keys: tuple[LogKey, ...]
     ca_pem: str
+    ssh_keys: Mapping[str, str]
 
 
 def read_policies(folder: Path) -> dict[str, str]:
@@ -105,8 +110,8 @@ def prepare(bao: OpenBao, plan: Plan) -> Prepared:
     # 3. What lane keys derive from. Lost secrets cannot be made again: written only where there is nothing.
     for path in (LANES, PROMISES, FILES):
         _create_secret(bao, path, {"secret": base64.b64encode(os.urandom(SECRET_BYTES)).decode()})
-    for path in SSH_KEYS:
-        _create_secret(bao, path, _ssh_key())
+    for name in SSH_KEYS:
+        _create_ssh_key(bao, name)
     # 4. Recipients' keys.
     for kid, holder in plan.recipients.items():
         _create_recipient(bao, checked_name(kid), holder, plan.suite)
@@ -116,7 +121,7 @@ def prepare(bao: OpenBao, plan: Plan) -> Prepared:
     for name in POLICIES:
         bao.call("PUT", f"sys/policies/acl/isnad-{name}", {"policy": plan.policies[name]}, answer=Nothing)
     role_ids = {process: _create_role(bao, process, plan) for process in PROCESSES}
-    return Prepared(role_ids, show(bao, plan.suite), ca_pem)
+    return Prepared(role_ids, show(bao, plan.suite), ca_pem, _ssh_keys(bao))
 
 
 def admit(bao: OpenBao, process: str) -> str:
@@ -217,12 +222,27 @@ def _create_secret(bao: OpenBao, path: str, secret: Mapping[str, str]) -> bool:
     return True
 
 
-def _ssh_key() -> dict[str, str]:
-    """Make the key pair of an SSH server; the public half stands beside it, for agencies to pin."""
+def _create_ssh_key(bao: OpenBao, name: str) -> None:
+    """Make an SSH key pair where there is none: the private half for its process alone, the public one for all."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return {"key": private, "public": public}
+    if _create_secret(bao, name, {"key": private}):
+        path = data_path(_public_half(name))
+        bao.call("POST", path, {"data": {"public": public}}, answer=Nothing)
+
+
+def _ssh_keys(bao: OpenBao) -> dict[str, str]:
+    return {
+        name: bao.call(
+            "GET", data_path(_public_half(name)), answer=Answer[Answer[_SshPublic]]
+        ).data.data.public
+        for name in SSH_KEYS
+    }
+
+
+def _public_half(name: str) -> str:
+    return f"ssh/{name.replace('/', '-')}"
 
 
 def _exists(bao: OpenBao, path: str) -> bool:
@@ -294,6 +314,10 @@ def _create_role(bao: OpenBao, process: str, plan: Plan) -> str:
     }
     bao.call("POST", path, role, answer=Nothing)
     return bao.call("GET", f"{path}/role-id", answer=Answer[_RoleId]).data.role_id
+
+
+class _SshPublic(msgspec.Struct):
+    public: str
 
 
 class _Mount(msgspec.Struct):

@@ -82,7 +82,14 @@ def init(  # noqa: PLR0917  click passes options by name
         prepared = server.prepare(administrator, plan)
     except (KeysUnavailable, OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    _print({"role_ids": prepared.role_ids, "ca_pem": prepared.ca_pem, "log_keys": prepared.log_keys})
+    _print(
+        {
+            "role_ids": prepared.role_ids,
+            "ca_pem": prepared.ca_pem,
+            "log_keys": prepared.log_keys,
+            "ssh_keys": prepared.ssh_keys,
+        }
+    )
 
 
 @keys.command("show")

@@ -59,6 +59,9 @@ path "isnad/data/nea/+" {
 path "isnad/data/recipients/+" {
   capabilities = ["create", "read"]
 }
+path "isnad/data/ssh/+" {
+  capabilities = ["create", "read"]
+}
 path "isnad/metadata/+/+" {
   capabilities = ["read"]
 }
