@@ -44,8 +44,9 @@ class Auditor:
         return row[0] if row else 0
 
     def trace(self, record_id: str) -> list[str]:
-        """Return the kinds of everything that the log says of one record, in order of time."""
-        return [found.fields["kind"] for found in search.trace(self.db, record_id)]
+        """Return the kinds of what happened to one record, in order of time; other records correct or void it."""
+        story = [found.fields for found in search.trace(self.db, record_id)]
+        return [entry["kind"] for entry in story if entry.get("id", record_id) == record_id]
 
     def verify(self) -> None:
         """Replay every lane from its first entry: entries, tiles, roots and every signature."""
