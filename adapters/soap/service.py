@@ -20,6 +20,7 @@ import zeep
 import zeep.exceptions
 from lxml import etree
 
+from adapters.soap.answers import ENVELOPE_END, envelope_start
 from adapters.soap.breaker import Breaker
 from adapters.soap.envelope import Version, opened, parse, sole
 from adapters.soap.names import WSDL, XS, q
@@ -100,9 +101,13 @@ class Service:
             Unavailable: no answer, or a fault of the service's own; or it is given a rest.
             Rejected: a fault of the sender's, or an answer that is not as the WSDL says.
         """
+        try:
+            asked = self._service[operation]
+        except AttributeError as error:
+            raise Rejected("soap.wsdl", "the pinned WSDL must have the operation", operation) from error
         self._breaker.enter()
         try:
-            values = self._service[operation](**fields)
+            values = asked(**fields)
         except httpx.HTTPError as error:
             self._breaker.failed()
             raise Unavailable("unavailable.recipient", "the agency's service must answer", RETRY_S) from error
@@ -112,7 +117,7 @@ class Service:
         except zeep.exceptions.Fault as fault:
             self._breaker.succeeded()
             raise _fault(fault) from fault
-        except (zeep.exceptions.Error, AttributeError, ValueError) as error:
+        except (zeep.exceptions.Error, ValueError) as error:
             self._breaker.succeeded()
             raise Rejected("soap.answer", "the answer must be as the WSDL says", operation) from error
         self._breaker.succeeded()
@@ -152,6 +157,9 @@ class _Transport(zeep.Transport):
         fields = {"accept-encoding": "identity", "user-agent": "isnad", **headers}
         deadline = time.monotonic() + self._timeout_s
         with self.http.stream("POST", address, content=signed, headers=fields) as answer:
+            # Before the body is read: after it, a connection that does not stay open is gone.
+            shown = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            certificate = shown.getpeercert(True) or b""  # noqa: FBT003  it knows no names of arguments
             octets = bytearray()
             for chunk in answer.iter_raw():
                 octets += chunk
@@ -159,8 +167,6 @@ class _Transport(zeep.Transport):
                     raise Rejected("soap.answer", f"an answer has at most {ANSWER_MAX_BYTES} bytes")
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("the answer took too long")
-            shown = answer.extensions["network_stream"].get_extra_info("ssl_object")
-            certificate = shown.getpeercert(True) or b""  # noqa: FBT003  it knows no names of arguments
         self.origin, self.envelope = Origin(hashlib.sha256(certificate).hexdigest()), bytes(octets)
         return httpx.Response(
             answer.status_code,
@@ -191,14 +197,10 @@ class _Transport(zeep.Transport):
             raise Rejected(
                 "soap.answer", "the answer must be as the WSDL says", etree.QName(element).localname
             )
-        return etree.tostring(_around(body))
-
-
-def _around(body: etree._Element) -> etree._Element:
-    """Return an envelope that holds a Body and nothing else: no header says anything to zeep."""
-    envelope = etree.Element(Version.V11.q("Envelope"))
-    envelope.append(body)
-    return envelope
+        # Nothing around the element says anything to zeep. It is put together as text: lxml may give an element that is
+        # moved into another tree a prefix that the element itself uses for something else.
+        text = etree.tostring(element, method="c14n", exclusive=True, with_tail=False)
+        return envelope_start(Version.V11) + text + ENVELOPE_END
 
 
 def _schema(wsdl: bytes) -> etree.XMLSchema:
