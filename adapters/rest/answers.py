@@ -11,6 +11,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
 import orjson
 
 from gateway.doors import Evidence
@@ -35,21 +36,52 @@ class Lines:
         """Return the lines of one group."""
         if self._minimal:
             outcomes = [outcome for outcome in outcomes if outcome.status in _TOLD_ANYWAY]
-        return b"".join(self._lines(outcomes))
+        return _ENCODER.encode_lines(self._lines(outcomes))
 
-    def _lines(self, outcomes: Outcomes) -> Iterator[bytes]:
+    def _lines(self, outcomes: Outcomes) -> list[_Accepted | dict[str, object]]:
+        lines: list[_Accepted | dict[str, object]] = []
         for outcome in outcomes:
-            members = _members(outcome)
-            if outcome.status is Status.QUARANTINED:
-                members["receipt"] = orjson.Fragment(outcome.receipt().to_json())
-            elif outcome.batch is not None:
-                if outcome.batch is not self._batch:
-                    self._batch = outcome.batch
-                    yield b'{"batch":%s}\n' % outcome.batch.to_json()
-                # Together with the batch receipt, all that the record's own is made of.
-                members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
-                members["entry"] = outcome.entry.decode()
-            yield orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+            if outcome.batch is None or outcome.status is Status.QUARANTINED:
+                members = _members(outcome)
+                if outcome.batch is not None:
+                    members["receipt"] = msgspec.Raw(outcome.receipt().to_json())
+                lines.append(members)
+                continue
+            if outcome.batch is not self._batch:
+                self._batch = outcome.batch
+                lines.append({"batch": msgspec.Raw(outcome.batch.to_json())})
+            lines.append(
+                _Accepted(
+                    outcome.position,
+                    outcome.status,
+                    outcome.record_id,
+                    outcome.lane,
+                    outcome.index,
+                    urlsafe_b64encode(outcome.salt).rstrip(b"=").decode(),
+                    outcome.entry.decode(),
+                    outcome.warnings,
+                )
+            )
+        return lines
+
+
+class _Accepted(msgspec.Struct, omit_defaults=True):
+    """The line of an accepted record: with its batch's receipt, all that the record's own is made of.
+
+    Of a stream nearly every line is one, and as a dict it took six times as long.
+    """
+
+    position: int
+    outcome: Status
+    id: str
+    lane: str
+    index: int
+    salt: str
+    entry: str
+    warnings: tuple[str, ...] = ()
+
+
+_ENCODER = msgspec.json.Encoder()
 
 
 def summary_line(submission: str, counts: Counts) -> bytes:
