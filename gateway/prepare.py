@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
@@ -33,7 +33,7 @@ from gateway.records import (
     Terms,
 )
 from gateway.salts import salt_key, seal_salt
-from gateway.settled import Settled, Verdict
+from gateway.settled import CONFLICT, UNFOUNDED, Settled, Verdict
 
 LEGAL_ZONE = ZoneInfo("Africa/Cairo")
 """Legal dates are plain dates on the wall calendar of the country."""
@@ -225,26 +225,6 @@ class _Work:
             finish(seal_salt(cipher, str(record.entry["id"]), salt))
             for finish, record, salt in zip(finishes, records, draft.salts, strict=True)
         )
-
-
-CONFLICT = Refusal(
-    "record.conflict",
-    "source_ref",
-    "a reference names one content; send a correction under its own reference",
-)
-UNFOUNDED: Mapping[Verdict | None, Refusal] = {
-    Verdict.PRIOR_MISSING: Refusal(
-        "record.prior_missing",
-        "prior_ref",
-        "it names a record that was handed over before, or earlier in the same submission",
-    ),
-    Verdict.PRIOR_VOID: Refusal(
-        "record.prior_void",
-        "prior_ref",
-        "it names a record that stands: no void, and neither voided nor refused on review",
-    ),
-}
-"""Why a record is refused that corrects or voids what the log says this of."""
 
 
 def uuid7() -> uuid.UUID:

@@ -1,9 +1,12 @@
-"""What the log says of records that it will not append as they stand."""
+"""What the log says of records that it will not append as they stand, and what their senders are told then."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from gateway.records import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,23 @@ class Settled:
         """Add what the log has said now."""
         self.promised.update((promise.record_id, promise.fingerprint) for promise in known.promises)
         self.chained.update(known.chained)
+
+
+CONFLICT = Refusal(
+    "record.conflict",
+    "source_ref",
+    "a reference names one content; send a correction under its own reference",
+)
+UNFOUNDED: Mapping[Verdict | None, Refusal] = {
+    Verdict.PRIOR_MISSING: Refusal(
+        "record.prior_missing",
+        "prior_ref",
+        "it names a record that was handed over before, or earlier in the same submission",
+    ),
+    Verdict.PRIOR_VOID: Refusal(
+        "record.prior_void",
+        "prior_ref",
+        "it names a record that stands: no void, and neither voided nor refused on review",
+    ),
+}
+"""Why a record is refused that corrects or voids what the log says this of."""

@@ -100,10 +100,10 @@ def standings(db: sqlite3.Connection, places: Collection[int], before: int = 1 <
     gone, waits = _refused(db, {*places, *voids}), _waiting(db, {*places, *voids})
     for place, several in voided_by.items():
         left = [void for void in several if void not in gone]
-        if any(void in waits for void in left):
-            waits.add(place)
-        elif left:
+        if not waits.issuperset(left):
             gone.add(place)
+        elif left:
+            waits.add(place)
     return {
         place: Standing.GONE if place in gone else Standing.WAITS if place in waits else Standing.STANDS
         for place in places

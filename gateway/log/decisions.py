@@ -56,6 +56,7 @@ def too_late(decision: Event) -> Event:
     return Event(GATEWAY, TOO_LATE, (*said, ("decision", decision.kind), ("record", decision.record_id)))
 
 
-def waits_at(db: sqlite3.Connection, place: int) -> bool:
-    """Tell whether the record at a place waits for an officer."""
-    return db.execute("SELECT 1 FROM quarantine WHERE place = ?", (place,)).fetchone() is not None
+def waits_at(db: sqlite3.Connection, place: int, lane: str) -> bool:
+    """Tell whether the record at a place waits for an officer, and is of this lane."""
+    query = "SELECT 1 FROM quarantine JOIN lane ON lane.id = place >> 48 WHERE place = ? AND name = ?"
+    return db.execute(query, (place, lane)).fetchone() is not None

@@ -128,14 +128,11 @@ class Round:
         if batch.refused:
             self._grow(batch.terms.lane, [refused.entry for refused in batch.refused])
         self.batches.append(batch)
-        placed = Placed(
-            None
-            if batch.draft is None
-            else self._promise_all(batch.terms, batch.draft, batch.kept, held=False),
-            tuple(self._promise_all(batch.terms, one.draft, (one.kept,), held=True) for one in batch.held),
-        )
+        terms, draft = batch.terms, batch.draft
+        together = None if draft is None else self._promise_all(terms, draft, batch.kept, held=False)
+        held = [self._promise_all(terms, one.draft, (one.kept,), held=True) for one in batch.held]
         self.chain += self.chains.append(batch, self._places)
-        return placed
+        return Placed(together, tuple(held))
 
     def decide(self, noted: Iterable[Noted]) -> list[Noted]:
         """Take officers' decisions to what waits for them, and return the events to be appended."""
@@ -144,7 +141,7 @@ class Round:
         for n, one in enumerate(events):
             if is_decision(one.event):
                 place = self._places.get(one.event.record_id)
-                if place is None or place in self.decided or not self._waits(place, one.event.lane):
+                if place is None or place in self.decided or not waits_at(self.db, place, one.event.lane):
                     events[n] = Noted(too_late(one.event), one.time_ms)
                 else:
                     self.decided[place] = decided(one.event)
@@ -183,11 +180,6 @@ class Round:
         for name, lane in self.lanes.items():
             self.checkpoints.setdefault((name, lane.size), lane.checkpoint())
         return list(self.checkpoints.values())
-
-    def _waits(self, place: int, lane: str) -> bool:
-        """Tell whether the record at a place waits for an officer, and is of this lane."""
-        number, _ = located(place)
-        return self.state.names[number] == lane and waits_at(self.db, place)
 
     def _promise_all(self, terms: Terms, draft: Draft, kept: Sequence[Kept], *, held: bool) -> Sealed:
         """Give the records of one message their places."""

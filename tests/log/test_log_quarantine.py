@@ -307,6 +307,8 @@ async def test_of_two_voids_that_wait_the_earlier_one_is_decided_about_first(sto
     )
     assert eventually(lambda: len(waiting(store)) == 1)
     assert standing() == ["gone"]
+    late = Stated("d/5", "correct", "d/1")
+    assert await verdicts(store, late) == {identifier("d/5", "correct"): "prior void"}
 
 
 async def test_however_often_a_record_is_corrected_its_story_stays_short(store):
