@@ -76,7 +76,7 @@ def demonstrate(screen: Screen, records: int, kind: str, folder: Path, *, keep: 
             made.deliver()
         with screen.step("the authority's core: opens with its own keys"):
             core = start_core(made)
-        # 2. Two agencies send, until every record is answered.
+        # 2. Three agencies send, until every record is answered.
         screen.part("Exchanging")
         agencies = start_agencies(made, records)
         with screen.bars(records) as bars:

@@ -22,6 +22,7 @@ import httpx
 import msgspec
 
 import contracts
+from gateway.demo.document import submit_document
 from gateway.demo.duplex import Gate, submit
 from gateway.demo.endpoint import Endpoint
 from gateway.demo.papers import ACCEPTED, Paper, Pile, submissions
@@ -38,8 +39,9 @@ RECORD, RECEIPT = "record.json", "receipt.json"
 class Task(msgspec.Struct):
     """What an agency does. `credentials` is a descriptor of key and certificate chain, PEM.
 
-    It fetches its answers from `inbox_url`, or takes them at `endpoint_port` if that is not 0. In `keep`, if
-    that is not empty, it keeps the first record of its last submission that was accepted, and its receipt.
+    It sends lines over REST or, with `soap`, documents over SOAP. It fetches its answers from `inbox_url`, or takes
+    them at `endpoint_port` if that is not 0. In `keep`, if that is not empty, it keeps the first record of its last
+    submission that was accepted, and its receipt.
     """
 
     agency: str
@@ -51,6 +53,7 @@ class Task(msgspec.Struct):
     credentials: int
     endpoint_port: int = 0
     keep: str = ""
+    soap: bool = False
 
 
 @dataclass(slots=True)
@@ -133,7 +136,12 @@ async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile) -> No
         yield pile.tail
 
     first: tuple[str, Paper] | None = None
-    async for line in submit(Gate(task.url, tls), pile.contract, pile.media_type, chunks()):
+    gate = Gate(task.url, tls)
+    if task.soap:
+        lines = submit_document(gate, pile.contract, chunks())
+    else:
+        lines = submit(gate, pile.contract, pile.media_type, chunks())
+    async for line in lines:
         if "outcome" not in line:
             continue
         paper = pile.papers[line["position"] - 1]

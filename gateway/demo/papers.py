@@ -1,6 +1,6 @@
 """What the simulated agencies send: synthetic records in submissions, each with what must become of it.
 
-Records come from `gateway.synth`. The same day gives the same ones in whatever process, and both agencies speak of
+Records come from `gateway.synth`. The same day gives the same ones in whatever process, and all agencies speak of
 the same population: what the ministry notifies, the civil register has registered.
 """
 
@@ -21,6 +21,7 @@ __all__ = ["ACCEPTED", "DUPLICATE", "QUARANTINED", "SENDS", "Paper", "Pile", "su
 SENDS: Mapping[str, Mapping[str, int]] = {
     "moh": {"death.v1": 1},
     "cso": {"death.v1": 3, "eligibility-gained.v1": 5},
+    "ppo": {"deprivation.v1": 1},
 }
 """What each agency sends, and how many parts of its records are of each contract."""
 PILE_RECORDS = 1_000

@@ -20,7 +20,8 @@ from gateway.prepare import LEGAL_ZONE
 
 STALLED_S = 60.0
 LOOK_S = 0.1
-MINISTRY_PERCENT = 60
+MINISTRY_PERCENT, PROSECUTION_PERCENT = 55, 10
+"""Of the records; the civil register sends the others."""
 
 T = TypeVar("T")
 
@@ -36,11 +37,13 @@ def start_core(site: Site) -> Running:
 
 
 def start_agencies(site: Site, records: int) -> Mapping[str, Running]:
-    """Start both agencies, which begin at once to send `records` records together."""
-    ministry = records * MINISTRY_PERCENT // 100
+    """Start the agencies, which begin at once to send `records` records together."""
+    ministry, prosecution = (records * part // 100 for part in (MINISTRY_PERCENT, PROSECUTION_PERCENT))
+    register = records - ministry - prosecution
     return {
         "moh": _start_agency(site, "moh", ministry, keep=site.folder / "proof"),
-        "cso": _start_agency(site, "cso", records - ministry, endpoint_port=site.ports["endpoint"]),
+        "cso": _start_agency(site, "cso", register, endpoint_port=site.ports["endpoint"]),
+        "ppo": _start_agency(site, "ppo", prosecution, soap=True),
     }
 
 
@@ -83,7 +86,13 @@ def _check(core: Running, agencies: Mapping[str, Running], tally: Tally) -> None
 
 
 def _start_agency(
-    site: Site, name: str, records: int, *, endpoint_port: int = 0, keep: Path | None = None
+    site: Site,
+    name: str,
+    records: int,
+    *,
+    endpoint_port: int = 0,
+    keep: Path | None = None,
+    soap: bool = False,
 ) -> Running:
     # One certificate for both directions: the registry knows the caller by the first name, and the gateway
     # calls the agency's server by the second.
@@ -100,6 +109,7 @@ def _start_agency(
         credentials=credentials,
         endpoint_port=endpoint_port,
         keep=str(keep or ""),
+        soap=soap,
     )
     command = [sys.executable, "-m", "gateway.demo.agency", msgspec.json.encode(task).decode()]
     running = site.run(name, command, {}, descriptors=[credentials])

@@ -34,7 +34,7 @@ class Screen:
         self._console.print()
         self._console.print("[bold]إسناد · Isnad[/]   the chain through which a report reaches you")
         self._console.print(
-            f"{records:,} synthetic records, two agencies, one elections authority: here, now."
+            f"{records:,} synthetic records, three agencies, one elections authority: here, now."
         )
         self._console.print(
             "سجلات مصطنعة من جهتين إلى هيئة الانتخابات: تُفحص وتُختم وتُسلَّم مرة واحدة ويُثبت كل منها"

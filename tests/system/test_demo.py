@@ -16,7 +16,7 @@ import pytest
 from gateway.demo.tally import Delivered, Flow, Tally, Told, checks
 
 ROOT = Path(__file__).parents[2]
-LANES = {"gateway", "moh", "cso", "nea"}
+LANES = {"gateway", "moh", "cso", "ppo", "nea"}
 
 
 def demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -80,7 +80,7 @@ def test_a_record_is_proven_and_a_changed_copy_is_not(shown):
     assert said.count("exit status 1") == 1
 
 
-def test_an_officer_finds_a_citizen_in_the_lanes_of_both_agencies_and_the_log_remembers_it(shown):
+def test_an_officer_finds_a_citizen_in_the_lanes_of_two_agencies_and_the_log_remembers_it(shown):
     folder, said = shown
     assert "2 entries" in said
     found = isnad("log", "search", "--config", f"{folder}/config", "--sender", "gateway", "--json")
