@@ -109,11 +109,15 @@ class Metrics(Document):
 
 
 class Sftp(Document):
-    """Where agencies put down files, and the folder in which they are kept, sealed."""
+    """Where agencies put down files, and the folder in which they are kept, sealed.
+
+    On `deliver_port`, if there is one, the delivery process lets them fetch what waits for them.
+    """
 
     host: Host
     port: Port
     folder: FilePath
+    deliver_port: Port | None = None
 
 
 class Serving(Document):

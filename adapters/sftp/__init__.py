@@ -14,16 +14,18 @@ import structlog
 
 from adapters.sftp.config import Config
 from adapters.sftp.desk import Desk
+from adapters.sftp.fetching import OutgoingSession
 from adapters.sftp.journal import Journal, listing
 from adapters.sftp.outbound import SftpOutbound
 from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
+from adapters.sftp.session import Session
 from adapters.sftp.tree import Tree
-from gateway.doors import Refusals
+from gateway.doors import Mailbox, Refusals
 from gateway.errors import IsnadError
-from gateway.files import FileProgress, Files, SftpServer
+from gateway.files import FileAgencies, FileProgress, Files, SftpServer
 
-__all__ = ["Config", "Inbound", "inbound", "outbound", "progress"]
+__all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress"]
 
 JOURNAL = "journal.db"
 HOUSEKEEPING_S, POLL_S = 30.0, 1.0
@@ -38,7 +40,14 @@ class Inbound:
         tree = Tree(config.folder, files.keys)
         self._open = ExitStack()
         self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
-        self._server = Server(config, files.agencies, files.keys, self._desk.landing, refusals)
+        landing = self._desk.landing
+        self._server = Server(
+            config,
+            files.agencies,
+            files.keys.of_host,
+            lambda channel, current, origin: Session(channel, landing, current, origin),
+            refusals,
+        )
         self._polling = Polling(files, tree, self._desk.journal, self._desk.landing)
         self._chores: list[asyncio.Task[None]] = []
 
@@ -67,6 +76,10 @@ class Inbound:
         await self._desk.stop()
         self._open.close()
 
+    def look(self) -> None:
+        """End the connections of those who would not be let in any more."""
+        self._server.look()
+
     async def _poll(self) -> None:
         while True:
             self._polling.look()
@@ -76,11 +89,28 @@ class Inbound:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             try:
-                self._server.look()
+                self.look()
                 self._desk.landing.sweep()
                 await self._desk.remove_due()
             except IsnadError as error:
                 log.warning("files.held_up", code=error.code)
+
+
+def inbox(
+    config: Config,
+    agencies: FileAgencies,
+    host_key: Callable[[], bytes],
+    mailbox: Mailbox,
+    refusals: Refusals,
+) -> Server:
+    """Return the server of the delivery process, from which agencies fetch what waits for them."""
+    return Server(
+        config,
+        agencies,
+        host_key,
+        lambda channel, current, _: OutgoingSession(channel, mailbox, current),
+        refusals,
+    )
 
 
 def progress(folder: Path) -> list[FileProgress]:

@@ -30,15 +30,19 @@ class SftpOutbound:
         if not records:
             return Acknowledgement()
         name = file_name(records)
-        lines = (b'{"event":%s,"receipt":%s}\n' % (one.event, one.receipt.to_json()) for one in records)
         try:
             async with connected(self._server, await asyncio.to_thread(self._key)) as remote:
-                await remote.put(f"{self._server.folder}/{name}", lines)
+                await remote.put(f"{self._server.folder}/{name}", map(line, records))
         except Unavailable as error:
             if isinstance(error.__cause__, asyncssh.SFTPPermissionDenied):
                 raise Rejected("delivery.refused", "the agency's server must let us write") from error
             raise
         return Acknowledgement(name)
+
+
+def line(record: Handed) -> bytes:
+    """Return a record with its receipt as a line."""
+    return b'{"event":%s,"receipt":%s}\n' % (record.event, record.receipt.to_json())
 
 
 def file_name(records: Sequence[Handed]) -> str:

@@ -7,6 +7,7 @@ and nothing here asks.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from typing import cast
@@ -14,6 +15,7 @@ from typing import cast
 import structlog
 from asyncssh import (
     KeyImportError,
+    SFTPServer,
     SSHKey,
     SSHServer,
     SSHServerChannel,
@@ -26,11 +28,9 @@ from asyncssh.public_key import SSHOpenSSHCertificate, decode_ssh_certificate, d
 
 from adapters.sftp.algorithms import CIPHERS, KEX, MACS, SIGNATURES
 from adapters.sftp.config import Config
-from adapters.sftp.landing import Landing
-from adapters.sftp.session import Session
 from gateway.doors import Refusals
 from gateway.errors import Unavailable
-from gateway.files import FileAgencies, FileAgency, FileKeys
+from gateway.files import FileAgencies, FileAgency
 from gateway.records import Origin
 
 SESSIONS_MAX = 8
@@ -40,16 +40,25 @@ KEY_MAX_BYTES = 16 << 10
 log = structlog.get_logger()
 
 
+NewSession = Callable[[SSHServerChannel[bytes], Callable[[], FileAgency | None], Origin], SFTPServer]
+"""Makes what answers a channel, given who its client is, as long as it is let in, and how it was known."""
+
+
 class Server:
-    """Listens from `start` to `stop`."""
+    """Listens from `start` to `stop`. `host_key` returns its private key (OpenSSH, PEM) and may block."""
 
     def __init__(
-        self, config: Config, agencies: FileAgencies, keys: FileKeys, landing: Landing, refusals: Refusals
+        self,
+        config: Config,
+        agencies: FileAgencies,
+        host_key: Callable[[], bytes],
+        session: NewSession,
+        refusals: Refusals,
     ) -> None:
         self._config = config
         self._agencies = agencies
-        self._keys = keys
-        self._landing = landing
+        self._host_key = host_key
+        self._new_session = session
         self._refusals = refusals
         self._connections: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -70,7 +79,7 @@ class Server:
         """
         loop = asyncio.get_running_loop()
         try:
-            host_key = import_private_key(await asyncio.to_thread(self._keys.of_host))
+            host_key = import_private_key(await asyncio.to_thread(self._host_key))
         except KeyImportError as error:
             raise Unavailable("unavailable.keys", "the host key must be an OpenSSH private key") from error
         options = SSHServerConnectionOptions(
@@ -119,11 +128,11 @@ class Server:
             if connection.agency and not connection.allowed():
                 connection.abort()
 
-    def _session(self, channel: SSHServerChannel[bytes]) -> Session:
+    def _session(self, channel: SSHServerChannel[bytes]) -> SFTPServer:
         connection = cast("_Connection", channel.get_connection())
         if len(connection.sessions) >= SESSIONS_MAX:
             connection.abort()
-        session = Session(channel, self._landing, connection.current, connection.origin)
+        session = self._new_session(channel, connection.current, connection.origin)
         connection.sessions.add(session)
         return session
 
@@ -143,7 +152,7 @@ class _Connection(SSHServerConnection):
         self._looked_at: FileAgency | None = None
         self._current: FileAgency | None = None
         self.agency = ""
-        self.sessions: set[Session] = set()
+        self.sessions: set[SFTPServer] = set()
 
     @property
     def origin(self) -> Origin:

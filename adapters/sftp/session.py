@@ -1,16 +1,13 @@
 """One SFTP session (draft-ietf-secsh-filexfer-02, version 3): an agency's tree, and nothing else of the machine.
 
-Every operation of the protocol is here, those that are refused too: what asyncssh would do by itself is done to the
-machine's own file system.
+What is not here is refused.
 """
 
-# ruff: noqa: ARG002  the protocol hands over more than a refusal needs
 from __future__ import annotations
 
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import structlog
 from asyncssh import (
@@ -26,15 +23,13 @@ from asyncssh import (
     SFTPFailure,
     SFTPName,
     SFTPNoSuchFile,
-    SFTPOpUnsupported,
     SFTPPermissionDenied,
-    SFTPServer,
-    SFTPVFSAttrs,
     SSHServerChannel,
 )
 
 from adapters.sftp.landing import Landing, Upload
 from adapters.sftp.names import IN, Spot, is_answer, spot
+from adapters.sftp.refusing import Refusing
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Lying
 from gateway.errors import IsnadError
@@ -53,7 +48,7 @@ _Handle = Upload | SealedFile
 log = structlog.get_logger()
 
 
-class Session(SFTPServer):
+class Session(Refusing):
     """Answers one channel. `current` returns whose tree it is, or None once its client is let in no more."""
 
     def __init__(
@@ -184,17 +179,6 @@ class Session(SFTPServer):
             for lying in self._tree.listing(self._agency.name, there.contract):
                 yield SFTPName(lying.name.encode(), attrs=_described(lying))
 
-    def format_longname(self, name: SFTPName) -> None:
-        """Write the line that `ls -l` shows; the names of users and groups are nobody's business."""
-        attrs = name.attrs
-        shown = stat.filemode(attrs.permissions or 0)
-        text = f"{shown} 1 agency agency {attrs.size or 0:>12} {attrs.mtime or 0:>11} "
-        name.longname = (
-            text.encode() + bytes(name.filename, "utf-8")
-            if isinstance(name.filename, str)
-            else (text.encode() + name.filename)
-        )
-
     # Changes
 
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
@@ -221,58 +205,12 @@ class Session(SFTPServer):
         handle = _handle(file_obj)
         _same_size(attrs, handle.file.size if isinstance(handle, Upload) else handle.size)
 
-    # What an agency cannot do
-
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
-        """Refuse: there is a folder for each contract, and no other."""
+        """Refuse what is not there: there is a folder for each contract, and no other."""
         del attrs
         there = self._spot(path)
         if there.is_file or there.contract not in {"", *self._agency.folders}:
             raise SFTPPermissionDenied("the gateway makes the folders")
-
-    def rmdir(self, path: bytes) -> None:
-        """Refuse."""
-        raise SFTPPermissionDenied("the gateway makes the folders")
-
-    def readlink(self, path: bytes) -> bytes:
-        """Refuse: there are no links."""
-        raise SFTPNoSuchFile("there are no links")
-
-    def symlink(self, oldpath: bytes, newpath: bytes) -> None:
-        """Refuse."""
-        raise SFTPOpUnsupported("there are no links")
-
-    def link(self, oldpath: bytes, newpath: bytes) -> None:
-        """Refuse."""
-        raise SFTPOpUnsupported("there are no links")
-
-    def lock(self, file_obj: object, offset: int, length: int, flags: int) -> None:
-        """Refuse."""
-        raise SFTPOpUnsupported("there are no locks")
-
-    def unlock(self, file_obj: object, offset: int, length: int) -> None:
-        """Refuse."""
-        raise SFTPOpUnsupported("there are no locks")
-
-    def open56(self, path: bytes, desired_access: int, flags: int, attrs: SFTPAttrs) -> object:
-        """Refuse: this is version 3, as all clients speak it."""
-        raise SFTPOpUnsupported("version 3")
-
-    def statvfs(self, path: bytes) -> SFTPVFSAttrs:
-        """Refuse: how large the disk is concerns nobody."""
-        raise SFTPOpUnsupported("not told")
-
-    def fstatvfs(self, file_obj: object) -> SFTPVFSAttrs:
-        """Refuse."""
-        raise SFTPOpUnsupported("not told")
-
-    def map_path(self, path: bytes) -> NoReturn:
-        """Refuse: nothing here may reach the machine's own paths."""
-        raise SFTPOpUnsupported("there is no such path")
-
-    def reverse_map_path(self, path: bytes) -> NoReturn:
-        """Refuse."""
-        raise SFTPOpUnsupported("there is no such path")
 
     def _hung_up(self) -> bool:
         """Return whether the client has said that it will say nothing more.

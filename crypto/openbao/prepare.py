@@ -31,7 +31,7 @@ CA_TTL_S = 10 * 365 * 24 * 3600
 SECRET_ID_TTL_S = 300  # from handing out to logging in
 ADMIT_WRAP_TTL_S = 120  # from admitting a process to its start
 SECRET_BYTES = 32
-SSH_KEYS = ("intake/ssh-host", "intake/ssh-client", "delivery/ssh-client")
+SSH_KEYS = ("intake/ssh-host", "intake/ssh-client", "delivery/ssh-host", "delivery/ssh-client")
 """What agencies' clients know the gateway by, and what it shows to agencies' servers."""
 VERSIONED_WITHIN_S, VERSIONED_LOOK_S = 30.0, 0.05
 

@@ -20,7 +20,7 @@ from crypto.openbao.signer import TransitLogKeys
 from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
 from gateway.app.couriers import Couriers
-from gateway.app.files import file_outbound
+from gateway.app.files import file_inbox, file_outbound
 from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
 from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, port_config
 from gateway.app.process import every, told_to_stop
@@ -49,7 +49,7 @@ STORE_RETRY_S = 1.0
 log = structlog.get_logger()
 
 
-async def deliver(folder: Path) -> None:
+async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: nothing but wiring
     """Run until told to stop; what is being handed over is finished first.
 
     Raises:
@@ -109,14 +109,20 @@ async def deliver(folder: Path) -> None:
         )
         metrics = settings.deliver.metrics
         operations = rest.operations(Config(host=metrics.host, port=metrics.port), board)
+        ssh_keys = SshKeys(session, "delivery")
+        files = file_inbox(settings, ssh_keys, mailbox, refusals, lambda: living.current)
         await listener.start()
         await operations.start()
+        if files is not None:
+            await files.start()
 
         def housekeeping() -> None:
             """Renew what runs out, and trust the authorities that were added."""
             for certificate in certificates:
                 certificate.renew_if_due(datetime.now(UTC))
             context.load_verify_locations(cadata=client_issuers(living.current))
+            if files is not None:
+                files.look()
 
         log.info("delivery.started", port=listener.port)
         chores = [
@@ -126,6 +132,8 @@ async def deliver(folder: Path) -> None:
             asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
         ]
         await stop.wait()
+        if files is not None:
+            await files.stop()
         await listener.stop()
         await operations.stop()
         await asyncio.gather(*chores)

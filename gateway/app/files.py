@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
 from crypto.errors import KeysUnavailable
 from crypto.openbao import Session
-from crypto.openbao.kv import KeptFiles, SshKeys
+from crypto.openbao.kv import KeptFiles, SshKeyName, SshKeys
 from gateway.app.parts import adapters
-from gateway.doors import Gateway
+from gateway.doors import Gateway, Mailbox, Refusals
 from gateway.errors import Unavailable
 from gateway.files import Files
 from gateway.folders import AgreedFolders, KeysOfFiles, RecordCounter, sftp_server
@@ -24,20 +25,41 @@ from gateway.signatures import DetachedSignatures
 
 def file_outbound(delivery: ByServer, keys: SshKeys) -> Outbound:
     """Return the way to an agency's own SFTP server."""
-
-    def key() -> bytes:
-        try:
-            return keys.read("ssh-client")
-        except KeysUnavailable as error:
-            raise Unavailable("unavailable.keys", str(error)) from error
-
     (sftp,) = entry_points(group=ADAPTERS, name=SFTP)
-    outbound: Outbound = sftp.load().outbound(sftp_server(delivery.server, delivery.folder), key)
+    outbound: Outbound = sftp.load().outbound(
+        sftp_server(delivery.server, delivery.folder), partial(_ssh_key, keys, "ssh-client")
+    )
     return outbound
 
 
+def file_inbox(
+    settings: Settings,
+    keys: SshKeys,
+    mailbox: Mailbox,
+    refusals: Refusals,
+    in_force: Callable[[], Snapshot],
+) -> Inbound | None:
+    """Return what lets agencies fetch files, or None when none of them does."""
+    sftp = adapters(in_force()).get(SFTP)
+    if settings.sftp is None or settings.sftp.deliver_port is None or sftp is None:
+        return None
+    config = sftp.Config(
+        folder=Path(settings.sftp.folder), host=settings.sftp.host, port=settings.sftp.deliver_port
+    )
+    host_key = partial(_ssh_key, keys, "ssh-host")
+    inbox: Inbound = sftp.inbox(config, AgreedFolders(in_force), host_key, mailbox, refusals)
+    return inbox
+
+
+def _ssh_key(keys: SshKeys, name: SshKeyName) -> bytes:
+    try:
+        return keys.read(name)
+    except KeysUnavailable as error:
+        raise Unavailable("unavailable.keys", str(error)) from error
+
+
 class Inbound(Protocol):
-    """What takes files, from `start` to `stop`."""
+    """What agencies' SFTP clients talk to, from `start` to `stop`."""
 
     port: int
 
@@ -46,6 +68,9 @@ class Inbound(Protocol):
 
     async def stop(self) -> None:
         """Let nobody in any more and break off what runs; it goes on at the next start."""
+
+    def look(self) -> None:
+        """End the connections of those who would not be let in any more; called every few seconds."""
 
 
 def file_intake(

@@ -279,13 +279,13 @@ def site(folder: Path, broker: Broker | None = None, **settings: Any) -> Iterato
             policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=dict.fromkeys(SERVING, (HOST,))
         )
         prepared = prepare(keys.administrator(), plan)
-        names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint", "sftp")
+        names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint", "sftp", "sftp_deliver")
         made = Site(
             folder,
             keys,
             prepared,
             Authority("Agencies of the site"),
-            dict(zip(names, free_ports(6), strict=True)),
+            dict(zip(names, free_ports(7), strict=True)),
             broker,
         )
         stack.callback(made.close)
@@ -371,7 +371,12 @@ def _write_settings(made: Site, settings: Mapping[str, Any]) -> None:
             "delivery_user": BROKER_DELIVERY,
             "delivery_password": f"env:{BROKER_PASSWORD}",
         }
-    gateway["sftp"] = {"host": "127.0.0.1", "port": made.ports["sftp"], "folder": str(made.files)}
+    gateway["sftp"] = {
+        "host": "127.0.0.1",
+        "port": made.ports["sftp"],
+        "deliver_port": made.ports["sftp_deliver"],
+        "folder": str(made.files),
+    }
     gateway["stop_grace_s"] = 5
     path.write_text(yaml.safe_dump(gateway | dict(settings)))
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from place import FileKeysHeld, Person, Place, configured, host_key, key_pair, open_place
+from place import FileKeysHeld, Person, Place, configured, host_key, open_place
+from support.ssh import key_pair
 
 
 @pytest.fixture(scope="module")

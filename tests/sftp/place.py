@@ -23,12 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
-    load_ssh_private_key,
 )
 from registry.registry_parts import Configuration
 from support.batches import RECIPIENT, LaneKeys
 from support.signing import LocalSigner
+from support.ssh import public_half
 
 import contracts
 from adapters.sftp import Config, Inbound, inbound
@@ -211,13 +210,6 @@ class Person:
         return json.loads(self.get(f"/in/{contract}/{name}.summary.json"))
 
 
-def key_pair(folder: Path, name: str = "id", kind: str = "ed25519") -> str:
-    """Make an OpenSSH key pair and return its public half, without comment."""
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(folder / name)], check=True)
-    return " ".join((folder / f"{name}.pub").read_text().split()[:2])
-
-
 def rows(count: int, first: int = 1) -> bytes:
     """Return a CSV file of so many good rows, each with a reference of its own."""
     head, row = SAMPLE.read_bytes().splitlines()
@@ -288,9 +280,3 @@ def open_place(
 def host_key(keys: FileKeysHeld) -> str:
     """Return the public half of the gateway's host key, as an agency pins it."""
     return public_half(keys.of_host())
-
-
-def public_half(private_key: bytes) -> str:
-    """Return the public half of an SSH key, as it stands in `authorized_keys`."""
-    private = load_ssh_private_key(private_key, None)
-    return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -9,8 +9,8 @@ import time
 
 import orjson
 import pytest
-from agency_server import AgencyServer, agency_server
-from place import CSV, NUMBERS, FileKeysHeld, Place, configured, key_pair, open_place, public_half, rows
+from place import CSV, NUMBERS, FileKeysHeld, Place, configured, open_place, rows
+from support.ssh import AgencyServer, agency_server, key_pair, public_half
 
 from adapters.sftp import outbound
 from crypto.entry import record_id

@@ -6,7 +6,8 @@ import json
 import subprocess
 
 import pytest
-from place import CSV, XML, FileKeysHeld, Person, configured, host_key, key_pair, open_place, rows, shipped
+from place import CSV, XML, FileKeysHeld, Person, configured, host_key, open_place, rows, shipped
+from support.ssh import key_pair
 
 
 @pytest.fixture(scope="module")

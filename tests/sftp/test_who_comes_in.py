@@ -8,9 +8,10 @@ import time
 
 import asyncssh
 import pytest
-from place import CSV, FileKeysHeld, Person, Place, configured, host_key, key_pair, open_place, rows
+from place import CSV, FileKeysHeld, Person, Place, configured, host_key, open_place, rows
+from support.ssh import key_pair
 
-from adapters.sftp.session import Session
+from adapters.sftp.refusing import Refusing
 from contracts.errors import Invalid
 
 
@@ -192,7 +193,7 @@ def test_every_operation_that_asyncssh_knows_is_answered_by_us():
     """What is inherited would be done to the machine's own files."""
     harmless = {"channel", "connection", "env", "logger", "convert_attrs", "format_user", "format_group"}
     theirs = {name for name in vars(asyncssh.SFTPServer) if not name.startswith("_")} - harmless
-    assert theirs <= set(vars(Session))
+    assert theirs <= set(vars(Refusing))
 
 
 def test_a_weak_or_foreign_kind_of_key_cannot_be_registered(gate):

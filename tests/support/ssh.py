@@ -1,4 +1,4 @@
-"""An agency's own SFTP server: Debian's sshd, with a folder for what is fetched and one for what is delivered."""
+"""SSH as agencies have it: keys made by OpenSSH, and a server of their own, Debian's sshd."""
 
 from __future__ import annotations
 
@@ -12,11 +12,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from place import key_pair
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
+
+
+def key_pair(folder: Path, name: str = "id", kind: str = "ed25519") -> str:
+    """Make an OpenSSH key pair and return its public half, without comment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", str(folder / name)], check=True)
+    return " ".join((folder / f"{name}.pub").read_text().split()[:2])
+
+
+def public_half(private_key: bytes) -> str:
+    """Return the public half of an SSH key, as it stands in `authorized_keys`."""
+    private = load_ssh_private_key(private_key, None)
+    return private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 @dataclass
 class AgencyServer:
+    """A running sshd, with a folder for what is fetched and one for what is delivered."""
+
     folder: Path
     port: int
     host_key: str

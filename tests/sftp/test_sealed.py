@@ -1,0 +1,104 @@
+"""Kept files: whatever is written in whatever order is read again, and nothing else is believed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.sftp.names import is_name, spot
+from adapters.sftp.sealed import BLOCK_BYTES, SealedFile, erase, plain_size
+from gateway.errors import Tampered
+
+KEY = b"k" * 32
+WRITES = st.lists(
+    st.tuples(st.integers(0, 3 * BLOCK_BYTES), st.binary(min_size=1, max_size=400), st.booleans()),
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(WRITES, st.integers(0, 3 * BLOCK_BYTES))
+def test_a_kept_file_is_what_a_plain_one_would_be(tmp_path_factory, writes, cut):
+    path = str(tmp_path_factory.mktemp("sealed") / "file")
+    model = bytearray()
+    file = SealedFile(path, KEY, create=True)
+    for place, data, reopen in writes:
+        # Sparse writes are refused, so the place is brought to where there is something.
+        at = min(place, len(model))
+        repeated = data * 200
+        file.write(at, repeated)
+        model[at : at + len(repeated)] = repeated
+        if reopen:
+            file.close()
+            file = SealedFile(path, KEY)
+        assert file.size == len(model)
+    file.cut(cut)
+    del model[cut:]
+    file.close()
+    again = SealedFile(path, KEY)
+    assert again.read(0, len(model) + 10) == bytes(model)
+    again.close()
+
+
+def test_a_hole_is_refused(tmp_path):
+    file = SealedFile(str(tmp_path / "f"), KEY, create=True)
+    with pytest.raises(ValueError, match="hole"):
+        file.write(1, b"x")
+
+
+def test_blocks_cannot_be_exchanged_changed_or_read_with_another_key(tmp_path):
+    path = tmp_path / "f"
+    file = SealedFile(str(path), KEY, create=True)
+    file.write(0, b"a" * BLOCK_BYTES + b"b" * BLOCK_BYTES)
+    file.close()
+    stored = path.read_bytes()
+    size = BLOCK_BYTES + 28
+    swapped = stored[:24] + stored[24 + size :] + stored[24 : 24 + size]
+    for changed, key in ((swapped, KEY), (stored[:-1] + bytes([stored[-1] ^ 1]), KEY), (stored, b"x" * 32)):
+        path.write_bytes(changed)
+        opened = SealedFile(str(path), key)
+        with pytest.raises(Tampered):
+            opened.read(BLOCK_BYTES, 10)
+        opened.close()
+    path.write_bytes(b"no such thing at all, but long enough")
+    with pytest.raises(Tampered):
+        SealedFile(str(path), KEY)
+
+
+def test_a_block_that_was_half_written_is_cut_off_and_the_rest_is_there(tmp_path):
+    path = tmp_path / "f"
+    file = SealedFile(str(path), KEY, create=True)
+    file.write(0, b"a" * (BLOCK_BYTES + 5000))
+    file.close()
+    path.write_bytes(path.read_bytes()[:-100])
+    again = SealedFile(str(path), KEY)
+    again.mend()
+    assert (again.size, again.read(0, 10)) == (BLOCK_BYTES, b"a" * 10)
+    again.close()
+    assert plain_size(path.stat().st_size) == BLOCK_BYTES
+
+
+def test_what_is_erased_is_noise_for_whoever_still_has_it_open(tmp_path):
+    path = tmp_path / "f"
+    file = SealedFile(str(path), KEY, create=True)
+    file.write(0, b"a" * 100)
+    file.close()
+    with path.open("rb") as left:
+        erase(str(path))
+        assert left.read(24) == bytes(24)
+    assert not path.exists()
+    erase(str(path))
+
+
+@given(st.binary(max_size=300))
+def test_no_path_is_a_place_outside_the_tree(path):
+    there = spot(path)
+    assert there is None or not there.is_file or (is_name(there.name) and "/" not in there.contract)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "a\\b", "a\0b", "a\nb", "\u202egpj", "x" * 201, "\ud800"]
+)
+def test_names_that_hide_something_are_no_names(name):
+    assert not is_name(name)
