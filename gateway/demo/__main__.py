@@ -146,6 +146,7 @@ def _suggest(screen: Screen, folder: Path) -> None:
         ("the gateway's own lane: its keys, agencies, agreements", ("log", "search", "--sender", "gateway")),
         ("everything that happened to one record", ("trace", proof.record_id(folder))),
         ("the whole log again, offline", ("log", "verify", *proof.given_policies(folder))),
+        ("the files that the Civil Status put down, and what became of them", ("files",)),
         ("what waits for an officer, who would release it or refuse it", ("quarantine", "list")),
         ("what a code means, in English and Arabic", ("errors", "record.conflict")),
     ):

@@ -25,6 +25,7 @@ import contracts
 from gateway.demo.document import submit_document
 from gateway.demo.duplex import Gate, submit
 from gateway.demo.endpoint import Endpoint
+from gateway.demo.file import Drop, submit_file
 from gateway.demo.papers import ACCEPTED, Paper, Pile, submissions
 from gateway.demo.tally import Flow, Told
 from gateway.errors import IsnadError
@@ -33,13 +34,15 @@ INBOX_PAUSE_S = 0.2
 INBOX_RECORDS = 256
 TELL_S = 0.1
 TIMEOUT_S = 30.0
+CSV = "text/csv"
 RECORD, RECEIPT = "record.json", "receipt.json"
 
 
 class Task(msgspec.Struct):
     """What an agency does. `credentials` is a descriptor of key and certificate chain, PEM.
 
-    It sends lines over REST or, with `soap`, documents over SOAP. It fetches its answers from `inbox_url`, or takes
+    It sends lines over REST or, with `soap`, documents over SOAP; CSV as files by SFTP where it has an SSH key, whose
+    descriptor `ssh_key` is, to the port whose host key it has pinned. It fetches its answers from `inbox_url`, or takes
     them at `endpoint_port` if that is not 0. In `keep`, if that is not empty, it keeps the first record of its last
     submission that was accepted, and its receipt.
     """
@@ -54,6 +57,9 @@ class Task(msgspec.Struct):
     endpoint_port: int = 0
     keep: str = ""
     soap: bool = False
+    sftp_port: int = 0
+    host_key: str = ""
+    ssh_key: int = -1
 
 
 @dataclass(slots=True)
@@ -118,14 +124,15 @@ async def work(task: Task) -> None:
 
 async def _send(task: Task, desk: Desk, tls: ssl.SSLContext) -> None:
     try:
+        drop = Drop(task.agency, task.sftp_port, task.host_key, task.ssh_key) if task.sftp_port else None
         for pile in submissions(contracts.load(), task.agency, task.records, task.today):
-            await _submit(task, desk, tls, pile)
+            await _submit(task, desk, tls, pile, drop)
         desk.finished = True
     except (IsnadError, OSError) as error:
         desk.failed = error.code if isinstance(error, IsnadError) else type(error).__name__
 
 
-async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile) -> None:
+async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile, drop: Drop | None) -> None:
     flow, ids = desk.flow(pile)
 
     def chunks() -> Iterator[bytes]:
@@ -137,7 +144,9 @@ async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile) -> No
 
     first: tuple[str, Paper] | None = None
     gate = Gate(task.url, tls)
-    if task.soap:
+    if drop is not None and pile.media_type == CSV:
+        lines = submit_file(drop, pile.contract, chunks(), len(pile.papers), task.today)
+    elif task.soap:
         lines = submit_document(gate, pile.contract, chunks())
     else:
         lines = submit(gate, pile.contract, pile.media_type, chunks())

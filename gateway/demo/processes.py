@@ -111,9 +111,14 @@ def _start_agency(
         keep=str(keep or ""),
         soap=soap,
     )
+    descriptors = [credentials]
+    if name in site.ssh_identities:
+        task.ssh_key = in_memory(site.ssh_identities[name])
+        task.sftp_port, task.host_key = site.ports["sftp"], site.prepared.ssh_keys["intake/ssh-host"]
+        descriptors.append(task.ssh_key)
     command = [sys.executable, "-m", "gateway.demo.agency", msgspec.json.encode(task).decode()]
-    running = site.run(name, command, {}, descriptors=[credentials])
-    _close(credentials)
+    running = site.run(name, command, {}, descriptors=descriptors)
+    _close(*descriptors)
     running.wait_for("agency.ready")
     return running
 

@@ -94,7 +94,7 @@ def test_what_it_suggests_works_after_it_has_ended(shown):
     commands = [
         shlex.split(line)[1:] for line in suggested.splitlines() if "isnad " in line and line[0] != "#"
     ]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         name, *rest = command
         verb = [rest.pop(0)] if name in ("log", "quarantine") else []
