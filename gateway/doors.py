@@ -75,8 +75,8 @@ class Signatures(Protocol):
 class Envelopes(Protocol):
     """Keeps signed messages as evidence of origin, sealed for their recipients."""
 
-    def keep(self, submission: Submission, envelope: bytes) -> None:
-        """Keep a signed message under its submission's id; durable on return. Blocks.
+    async def keep(self, submission: Submission, envelope: bytes) -> None:
+        """Keep a signed message under its submission's id; durable on return.
 
         Raises:
             Rejected: no agreement says who the recipient is (`agreement.*`, `contract.unknown`).

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from crypto.evidence import seal_evidence
 from gateway.errors import Unavailable
 from gateway.ports import Rules
-from gateway.records import Submission
+from gateway.records import Submission, Terms
 
 ENVELOPES = "envelopes.db"
 """The file's name, beside the store."""
@@ -22,12 +22,20 @@ _SCHEMA = (
 )
 
 
+_Row = tuple[str, str, str, str, int, bytes]
+_Waiting = tuple[Submission, bytes, Terms, "asyncio.Future[None]"]
+
+
 class EnvelopeFile:
-    """Implements `doors.Envelopes` in a file of its own beside the store. Safe to use from several threads."""
+    """Implements `doors.Envelopes` in a file of its own beside the store, for one event loop.
+
+    What comes while a group is written waits for the next one: a group is one transaction.
+    """
 
     def __init__(self, path: Path, rules: Rules) -> None:
         self._rules = rules
-        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
         with _translated():
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -35,26 +43,54 @@ class EnvelopeFile:
             self._db.execute(_SCHEMA)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file, once nothing is kept any more."""
+        self._db.close()
 
-    def keep(self, submission: Submission, envelope: bytes) -> None:
+    async def keep(self, submission: Submission, envelope: bytes) -> None:
         """See `doors.Envelopes.keep`."""
         terms = self._rules.terms(
             submission.sender, submission.recipient, submission.contract, submission.received_ms
         )
-        row = (
-            submission.id,
-            terms.sender,
-            terms.contract,
-            terms.recipient,
-            submission.received_ms,
-            seal_evidence(envelope, submission.id, terms.recipient_keys),
-        )
-        with self._lock, _translated():
-            # The same signed message is kept once, whenever it is fetched again.
-            self._db.execute("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", row)
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((submission, envelope, terms, durable))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        await durable
+
+    async def _write(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            failure: Exception | None = None
+            try:
+                await asyncio.to_thread(self._commit, group)
+            except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
+                failure = error
+            for *_, durable in group:
+                if durable.cancelled():
+                    continue
+                if failure is None:
+                    durable.set_result(None)
+                else:
+                    durable.set_exception(failure)
+        self._writer = None
+
+    def _commit(self, group: Sequence[_Waiting]) -> None:
+        rows = [_row(submission, envelope, terms) for submission, envelope, terms, _ in group]
+        with _translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                # The same signed message is kept once, whenever it is fetched again.
+                self._db.executemany("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _row(submission: Submission, envelope: bytes, terms: Terms) -> _Row:
+    sealed = seal_evidence(envelope, submission.id, terms.recipient_keys)
+    return submission.id, terms.sender, terms.contract, terms.recipient, submission.received_ms, sealed
 
 
 def kept(path: Path, submission: str) -> bytes | None:

@@ -8,14 +8,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from crypto import origin as signed
 from crypto.origin import OriginError, OriginKey, cms, wsse
-from crypto.pki import PeerRefused
+from crypto.pki import PeerRefused, fingerprint
+from gateway.configuration import ends_ms
 from gateway.doors import Request, SignedBody
 from gateway.errors import Rejected
 from gateway.records import Origin
 from gateway.registry import Agency
+
+CACHED_S, CACHE_MAX = 5.0, 10_000
+"""How long a certificate's holder is remembered, as the holder of a connection's certificate is, and of how many."""
 
 _RULES = {
     "malformed": "the signature fields must be in the form that the guide describes",
@@ -52,6 +57,7 @@ class OriginSignatures:
     def __init__(self, agency_of: Callable[[str], Agency], now_s: Callable[[], float] = time.time) -> None:
         self._agency_of = agency_of
         self._now_s = now_s
+        self._holders: dict[str, tuple[Agency, float, tuple[str, OriginKey]]] = {}
 
     def verify(self, sender: str, origin: Origin, request: Request) -> Origin:
         """Return `origin` completed with scheme and key id; unchanged when the submission is not signed.
@@ -76,10 +82,22 @@ class OriginSignatures:
         """See `doors.Signatures.verify_envelope`."""
         agency, now_s = self._agency_of(sender), self._now_s()
         try:
-            proof = wsse.verify(envelope, lambda der: _holder(agency, der, now_s), now_s)
+            proof = wsse.verify(envelope, lambda der: self._holder(agency, der, now_s), now_s)
         except OriginError as error:
             raise _rejected(error) from error
         return SignedBody(replace(origin, signature="wsse", key_id=proof.key_id), proof.body, proof.mark)
+
+    def _holder(self, agency: Agency, der: bytes, now_s: float) -> tuple[str, OriginKey]:
+        """Return whose certificate it is; an answer holds for a moment, or until the registry changes."""
+        mark = fingerprint(der)
+        of, until_s, found = self._holders.get(mark, (None, 0.0, None))
+        if found is not None and of is agency and now_s < until_s:
+            return found
+        found = _holder(agency, der, now_s)
+        if len(self._holders) >= CACHE_MAX:
+            self._holders = {}
+        self._holders[mark] = agency, now_s + CACHED_S, found
+        return found
 
 
 def _rejected(error: OriginError) -> Rejected:
@@ -91,15 +109,20 @@ def _holder(agency: Agency, der: bytes, now_s: float) -> tuple[str, OriginKey]:
     # 1. The key is one that the agency has registered for signatures: its other certificates sign nothing.
     try:
         public = x509.load_der_x509_certificate(der).public_key()
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise OriginError("malformed") from error
     found = next(((kid, key) for kid, key in agency.origin_keys.items() if key == public), None)
     if found is None:
         raise OriginError("unknown_key")
-    # 2. The certificate itself: chain, time, revocation, usage.
+    # 2. Not shut out by hand.
+    if fingerprint(der) in agency.file.revoked:
+        raise OriginError("untrusted")
+    # 3. The certificate itself: chain, time, revocation, usage, by an authority that still vouches for the agency.
     now = datetime.fromtimestamp(now_s, UTC)
     refused: PeerRefused | None = None
     for way in agency.ways_in:
+        if way.identity.not_after is not None and now_s * 1000 >= ends_ms(way.identity.not_after):
+            continue
         try:
             way.verifier.verify_signer(der, now)
         except PeerRefused as error:

@@ -85,7 +85,7 @@ class Messages:
                     body=aiter(content),
                 )
                 if submission.origin.signature:
-                    await asyncio.to_thread(self._gateway.envelopes.keep, submission, envelope)
+                    await self._gateway.envelopes.keep(submission, envelope)
             except Rejected as error:
                 await self._gateway.note([refused_submission(submission, error)])
                 raise

@@ -126,7 +126,7 @@ class Poller:
             body=_one(document),
         )
         if said.origin.signature:
-            await asyncio.to_thread(self._envelopes.keep, submission, said.envelope)
+            await self._envelopes.keep(submission, said.envelope)
         counts = Counts()
         async with aclosing(self._accept(submission)) as groups:
             async for outcomes in groups:

@@ -205,7 +205,7 @@ class Desk:
         return Origin(origin.certificate, "jws", "test-key")
 
     # Envelopes
-    def keep(self, submission: Submission, envelope: bytes) -> None:
+    async def keep(self, submission: Submission, envelope: bytes) -> None:
         self.envelopes[submission.id] = envelope
 
     # Replays

@@ -21,6 +21,7 @@ from crypto.errors import Tampered
 from crypto.evidence import open_evidence, seal_evidence
 from crypto.hpke import PrivateKey, Suite
 from crypto.origin.wsse import DS, EXC_C14N, WSSE, WSU
+from crypto.pki import fingerprint
 from gateway.demo.pki import Authority
 from gateway.demo.site import isnad
 
@@ -449,6 +450,19 @@ def test_a_revoked_certificate_signs_nothing(prosecution: Prosecution) -> None:
     assert Answer.of(prosecution.post(signer.sign(enveloped(message(judgment()))))).one("accepted") == "1"
     prosecution.revoke(signer.certificate)
     prosecution.until_refused(lambda: signer.sign(enveloped(message(judgment()))), "origin.untrusted")
+
+
+def test_a_certificate_that_is_shut_out_by_hand_signs_nothing(prosecution: Prosecution) -> None:
+    signer = prosecution.signer()
+    path = prosecution.site.config / "agencies" / "ppo.yaml"
+    before = path.read_text()
+    path.write_text(f"{before}\nrevoked: [{fingerprint(signer.der)}]\n")
+    try:
+        prosecution.until_refused(lambda: signer.sign(enveloped(message(judgment()))), "origin.untrusted")
+        other = prosecution.signer()
+        assert Answer.of(prosecution.post(other.sign(enveloped(message(judgment()))))).one("accepted") == "1"
+    finally:
+        path.write_text(before)
 
 
 def test_the_action_cannot_name_another_operation_than_what_was_signed(prosecution: Prosecution) -> None:
