@@ -10,8 +10,6 @@ there is no second element that could be read in place of the one that was signe
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -19,36 +17,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
-from crypto.origin.proof import OriginError, OriginKey, dss_signature
+from crypto.origin.proof import OriginError, OriginKey
+from crypto.origin.xml_signature import (
+    DIGESTS,
+    DS,
+    Element,
+    canonical,
+    children,
+    elements,
+    octets,
+    prefixes,
+    signed_info,
+    verify_with,
+)
 
 SOAP = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 WSSE, WSU = f"{_OASIS}wssecurity-secext-1.0.xsd", f"{_OASIS}wssecurity-utility-1.0.xsd"
 X509_V3, BASE64 = f"{_OASIS}x509-token-profile-1.0#X509v3", f"{_OASIS}soap-message-security-1.0#Base64Binary"
-DS = "http://www.w3.org/2000/09/xmldsig#"
-EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
-ENVELOPED = f"{DS}enveloped-signature"
-"""Takes the signature out of what is hashed. It is in none of the elements here, so this changes nothing."""
-RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
-DIGESTS = {
-    "http://www.w3.org/2001/04/xmlenc#sha256": hashlib.sha256,
-    "http://www.w3.org/2001/04/xmlenc#sha512": hashlib.sha512,
-}
-_TRANSFORMS = ([EXC_C14N], [ENVELOPED, EXC_C14N])
 MAX_AGE_S, SKEW_S = 300, 60
 TOKEN_MAX_CHARS = 16 * 1024
-PREFIXES_MAX = 32
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
-_PREFIX = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}|#default")
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 
-_Element = etree._Element  # noqa: SLF001  lxml has no public name for it
 Signer = Callable[[bytes], tuple[str, OriginKey]]
 """Returns key id and key of the holder of a certificate (DER); raises `OriginError` when it is not to be trusted."""
 
@@ -96,8 +89,8 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     if len(set(names)) != len(names):
         raise OriginError("ambiguous")
     # 3. What is signed is the Body that is read and the Timestamp beside it; naming the token is allowed.
-    info, value, key_info = _children(signature, "SignedInfo", "SignatureValue", "KeyInfo")
-    method, references = _signed_info(info)
+    info, value, key_info = children(signature, "SignedInfo", "SignatureValue", "KeyInfo")
+    method, references = signed_info(info)
     targets = {_id(body): body, _id(timestamp): timestamp, _id(token): token}
     if not {_id(body), _id(timestamp)} <= references.keys() <= targets.keys():
         raise OriginError("not_covered")
@@ -109,18 +102,18 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     # 6. The certificate is the sender's, and the algorithm its key's.
     key_id, key = signer(_certificate(token))
     # 7. What was hashed is what is there.
-    canonical = dict[str, bytes]()
-    for name, (prefixes, algorithm, expected) in references.items():
-        canonical[name] = _canonical(targets[name], prefixes)
-        if not hmac.compare_digest(DIGESTS[algorithm](canonical[name]).digest(), expected):
+    hashed = dict[str, bytes]()
+    for name, (inclusive, algorithm, expected) in references.items():
+        hashed[name] = canonical(targets[name], inclusive)
+        if not hmac.compare_digest(DIGESTS[algorithm](hashed[name]).digest(), expected):
             raise OriginError("wrong_digest")
     # 8. The signature holds.
-    signed = _canonical(info, _prefixes(info[0]))
-    _verify_with(key, method, _octets(value.text), signed)
-    return SignedBody(key_id, canonical[_id(body)], hashlib.sha256(signed).digest())
+    signed = canonical(info, prefixes(elements(info)[0]))
+    verify_with(key, method, octets(value.text), signed)
+    return SignedBody(key_id, hashed[_id(body)], hashlib.sha256(signed).digest())
 
 
-def _parsed(envelope: bytes) -> _Element:
+def _parsed(envelope: bytes) -> Element:
     if b"<!DOCTYPE" in envelope:
         raise OriginError("malformed")
     parser = etree.XMLParser(
@@ -135,40 +128,23 @@ def _parsed(envelope: bytes) -> _Element:
     return root
 
 
-def _two(root: _Element) -> tuple[_Element, _Element]:
+def _two(root: Element) -> tuple[Element, Element]:
     for space in SOAP:
         if root.tag == f"{{{space}}}Envelope":
-            parts = _elements(root)
+            parts = elements(root)
             if [part.tag for part in parts] == [f"{{{space}}}Header", f"{{{space}}}Body"]:
                 return parts[0], parts[1]
     raise OriginError("malformed")
 
 
-def _elements(node: _Element) -> list[_Element]:
-    """Return the child elements; text between them says nothing and is allowed to be white space only."""
-    found = [child for child in node if isinstance(child.tag, str)]
-    texts = [node.text, *(child.tail for child in node)]
-    if any(text and text.strip() for text in texts):
-        raise OriginError("malformed")
-    return found
-
-
-def _only(parent: _Element, name: str) -> _Element:
-    found = [child for child in _elements(parent) if child.tag == name]
+def _only(parent: Element, name: str) -> Element:
+    found = [child for child in elements(parent) if child.tag == name]
     if len(found) != 1:
         raise OriginError("ambiguous" if found else "malformed")
     return found[0]
 
 
-def _children(parent: _Element, *names: str) -> list[_Element]:
-    """Return the children, which are these of XML Signature, in this order, and nothing else."""
-    found = _elements(parent)
-    if [child.tag for child in found] != [f"{{{DS}}}{name}" for name in names]:
-        raise OriginError("malformed")
-    return found
-
-
-def _id(node: _Element) -> str:
+def _id(node: Element) -> str:
     """Return an element's ID: one `wsu:Id`, or the `Id` that node-soap writes."""
     named = [name for name in (node.get(f"{{{WSU}}}Id"), node.get("Id")) if name is not None]
     if len(named) != 1 or not _ID.fullmatch(named[0]):
@@ -176,62 +152,12 @@ def _id(node: _Element) -> str:
     return named[0]
 
 
-_Reference = tuple[list[str], str, bytes]
-"""Inclusive prefixes, digest algorithm and digest."""
-
-
-def _signed_info(info: _Element) -> tuple[str, dict[str, _Reference]]:
-    """Return the signature algorithm, and the references by ID."""
-    children = _elements(info)
-    if [child.tag for child in children[:2]] != [
-        f"{{{DS}}}CanonicalizationMethod",
-        f"{{{DS}}}SignatureMethod",
-    ]:
-        raise OriginError("malformed")
-    if _algorithm(children[0]) != EXC_C14N or len(children[1]):
-        raise OriginError("wrong_algorithm")
-    _prefixes(children[0])
-    references: dict[str, _Reference] = {}
-    for node in children[2:]:
-        if node.tag != f"{{{DS}}}Reference" or not node.get("URI", "").startswith("#"):
-            raise OriginError("malformed")
-        transforms, method, digest = _children(node, "Transforms", "DigestMethod", "DigestValue")
-        steps = _children(transforms, *["Transform"] * len(transforms))
-        # Without this an XPath or XSLT transform would choose what is hashed.
-        if [_algorithm(step) for step in steps] not in _TRANSFORMS or any(map(len, steps[:-1])):
-            raise OriginError("wrong_algorithm")
-        if _algorithm(method) not in DIGESTS:
-            raise OriginError("wrong_algorithm")
-        name = node.get("URI", "")[1:]
-        if name in references:
-            raise OriginError("ambiguous")
-        references[name] = (_prefixes(steps[-1]), _algorithm(method), _octets(digest.text))
-    return _algorithm(children[1]), references
-
-
-def _algorithm(node: _Element) -> str:
-    return node.get("Algorithm", "")
-
-
-def _prefixes(method: _Element) -> list[str]:
-    """Return the InclusiveNamespaces PrefixList of a canonicalization (Exclusive XML Canonicalization §4)."""
-    found = _elements(method)
-    if not found:
-        return []
-    prefixes = found[0].get("PrefixList", "").split()
-    if len(found) > 1 or found[0].tag != f"{{{EXC_C14N}}}InclusiveNamespaces" or len(found[0]):
-        raise OriginError("wrong_algorithm")
-    if len(prefixes) > PREFIXES_MAX or not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
-        raise OriginError("malformed")
-    return prefixes
-
-
-def _reference_of(key_info: _Element) -> str:
+def _reference_of(key_info: Element) -> str:
     """Return the ID of the token that a KeyInfo names (X.509 Token Profile 1.1 §3.2.1: a direct reference)."""
-    holder = _elements(key_info)
+    holder = elements(key_info)
     if len(holder) != 1 or holder[0].tag != f"{{{WSSE}}}SecurityTokenReference":
         raise OriginError("malformed")
-    named = _elements(holder[0])
+    named = elements(holder[0])
     if (
         len(named) != 1
         or named[0].tag != f"{{{WSSE}}}Reference"
@@ -243,11 +169,11 @@ def _reference_of(key_info: _Element) -> str:
     return named[0].get("URI", "")[1:]
 
 
-def _check_fresh(timestamp: _Element, now_s: float) -> None:
-    children = _elements(timestamp)
-    if [child.tag for child in children] != [f"{{{WSU}}}Created", f"{{{WSU}}}Expires"]:
+def _check_fresh(timestamp: Element, now_s: float) -> None:
+    found = elements(timestamp)
+    if [child.tag for child in found] != [f"{{{WSU}}}Created", f"{{{WSU}}}Expires"]:
         raise OriginError("malformed")
-    created, expires = (_instant(child.text or "") for child in children)
+    created, expires = (_instant(child.text or "") for child in found)
     if not now_s - MAX_AGE_S <= created <= now_s + SKEW_S or expires <= now_s or expires < created:
         raise OriginError("not_fresh")
 
@@ -261,48 +187,13 @@ def _instant(text: str) -> float:
         raise OriginError("malformed") from error
 
 
-def _certificate(token: _Element) -> bytes:
+def _certificate(token: Element) -> bytes:
     if token.get("ValueType") != X509_V3 or token.get("EncodingType", BASE64) != BASE64 or len(token):
         raise OriginError("malformed")
     text = token.text or ""
     if len(text) > TOKEN_MAX_CHARS:
         raise OriginError("malformed")
-    return _octets(text)
-
-
-def _octets(text: str | None) -> bytes:
-    try:
-        return base64.b64decode("".join((text or "").split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise OriginError("malformed") from error
-
-
-def _canonical(node: _Element, prefixes: list[str]) -> bytes:
-    if prefixes:
-        # lxml canonicalizes a copy, in which a prefix that only the surroundings declare is not known any more;
-        # as text the element carries all declarations in scope with it.
-        node = etree.fromstring(etree.tostring(node, with_tail=False))
-    return etree.tostring(
-        node,
-        method="c14n",
-        exclusive=True,
-        with_comments=False,
-        with_tail=False,
-        inclusive_ns_prefixes=["" if prefix == "#default" else prefix for prefix in prefixes] or None,
-    )
-
-
-def _verify_with(key: OriginKey, method: str, signature: bytes, signed: bytes) -> None:
-    try:
-        match key, method:
-            case rsa.RSAPublicKey(), "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256":
-                key.verify(signature, signed, padding.PKCS1v15(), SHA256())
-            case ec.EllipticCurvePublicKey(), "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256":
-                key.verify(dss_signature(signature), signed, ec.ECDSA(SHA256()))
-            case _:
-                raise OriginError("wrong_algorithm")
-    except InvalidSignature as error:
-        raise OriginError("wrong_signature") from error
+    return octets(text)
 
 
 def _strings(found: object) -> list[object]:

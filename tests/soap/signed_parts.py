@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from lxml import etree
 
-from crypto.origin.wsse import DS, WSU
+from crypto.origin.wsse import WSU
 from crypto.origin.wsse_signing import EnvelopeSigner, sign
+from crypto.origin.xml_signature import DS
 from gateway.demo.pki import Authority
 
 HOUR = timedelta(hours=1)

@@ -18,7 +18,8 @@ from node_programs import node
 from signed_parts import Signer, b64, xmlsec1
 from soap_parts import MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
 
-from crypto.origin.wsse import BASE64, DS, EXC_C14N, WSSE, WSU, X509_V3
+from crypto.origin.wsse import BASE64, WSSE, WSU, X509_V3
+from crypto.origin.xml_signature import DS, EXC_C14N
 from gateway.demo.site import in_memory
 
 CLIENT = Path(__file__).with_name("client.js")

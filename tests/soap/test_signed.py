@@ -20,7 +20,8 @@ from adapters.soap.names import SOAP11
 from crypto.errors import Tampered
 from crypto.evidence import open_evidence, seal_evidence
 from crypto.hpke import PrivateKey, Suite
-from crypto.origin.wsse import DS, EXC_C14N, WSSE, WSU
+from crypto.origin.wsse import WSSE, WSU
+from crypto.origin.xml_signature import DS, EXC_C14N
 from crypto.pki import fingerprint
 from gateway.demo.pki import Authority
 from gateway.demo.site import isnad
