@@ -98,7 +98,7 @@ def test_what_it_suggests_works_after_it_has_ended(shown):
     for command in commands:
         name, *rest = command
         verb = [rest.pop(0)] if name in ("log", "quarantine") else []
-        given = ["--config", f"{folder}/config"] if name in ("log", "quarantine", "trace") else []
+        given = ["--config", f"{folder}/config"] if name in ("log", "quarantine", "trace", "files") else []
         ran = isnad(name, *verb, *given, *rest)
         assert ran.returncode == 0, ran.stderr
     policies = sorted((folder / "policies").iterdir())
