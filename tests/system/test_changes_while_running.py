@@ -95,7 +95,7 @@ def test_an_agreement_that_has_ended_lets_nothing_more_through(running: Exchange
     running.change(file, valid_until="2026-01-31")
     assert eventually(lambda: code_of(moh.post(PATH, json=notification("MOH-LATE"))) == "agreement.expired")
     assert running.told("moh", "agreement.expired")
-    assert running.changes("agreement.changed")[-1] == "moh-nea-death.v1"
+    assert eventually(lambda: running.changes("agreement.changed")[-1] == "moh-nea-death.v1")
     running.change(file, valid_until=until)
     assert eventually(lambda: code_of(moh.post(PATH, json=notification("MOH-RENEWED"))) == "")
 
