@@ -35,7 +35,7 @@ def typed_reader(schema: Schema, exactly: Read) -> Read:
         try:
             record: dict[str, object] = decode(octets)
             again = orjson.dumps(record)
-        except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONEncodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, orjson.JSONEncodeError):
             return exactly(octets)
         # Members that the schema does not know, and all but the last of one name, are dropped without a word.
         return record if again == octets or strict_json.has_all(octets, again) else exactly(octets)

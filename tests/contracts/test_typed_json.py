@@ -110,6 +110,7 @@ def test_what_is_read_by_type_is_what_is_read_exactly(data):
         b"[]",
         b'{"a":"\xff"}',
         b'{"a":"\\ud800"}',
+        pytest.param(b'{"a":"x","b":' + b'{"c":' * 5000 + b"1" + b"}" * 5001, id="deep"),
     ],
 )
 def test_what_type_alone_would_lose_is_left_to_the_exact_reader(octets):
