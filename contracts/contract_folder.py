@@ -163,6 +163,7 @@ def _pointers(rule: Rule) -> list[str]:
         rule.only and rule.only[0],
         *(rule.same or ()),
         *(rule.differ or ()),
+        rule.present,
         rule.when and rule.when[0],
     ]
     if rule.years is not None:

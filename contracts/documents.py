@@ -106,7 +106,8 @@ class OdcsDocument(_OdcsDocument):
 class Rule(Document):
     """One condition across fields that JSON Schema cannot say; exactly one kind is given.
 
-    Every pointer that is absent from a record makes the condition hold: presence is the schema's business.
+    Every pointer that is absent from a record makes the condition hold, but for `present`: to require a field is
+    the schema's business.
     """
 
     code: Annotated[str, StringConstraints(pattern=r"^(record|review|warning)\.[a-z_.]+$")]
@@ -133,6 +134,8 @@ class Rule(Document):
     """The fields do not say the same."""
     sum: tuple[Pointer, list[Pointer]] | None = None
     """The first number is the sum of the others."""
+    present: Pointer | None = None
+    """The field is there, although the schema does not require it: for what an officer should look at."""
     when: tuple[Pointer, Scalar] | None = None
     """The rule applies only when this field has this value."""
 
@@ -143,7 +146,7 @@ class Rule(Document):
         return self
 
 
-RULE_KINDS = ("order", "not_future", "sender", "only", "years", "within", "same", "differ", "sum")
+RULE_KINDS = ("order", "not_future", "sender", "only", "years", "within", "same", "differ", "sum", "present")
 
 
 class LegalBasis(Document):

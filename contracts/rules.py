@@ -72,7 +72,7 @@ def write_refusal(program: Program, rule: Rule, broken: Expression) -> None:
     program.line("raise {}()", refuse, depth=1)
 
 
-def _broken(rule: Rule, program: Program, fields: Fields) -> Expression:  # noqa: PLR0911 - one for each kind
+def _broken(rule: Rule, program: Program, fields: Fields) -> Expression:  # noqa: C901, PLR0911 - one for each kind
     at, constant, expression = fields.at, program.constant, program.expression
     if rule.order is not None:
         # ISO 8601 calendar dates of four-digit years sort as text.
@@ -116,6 +116,8 @@ def _broken(rule: Rule, program: Program, fields: Fields) -> Expression:  # noqa
     if rule.sum is not None:
         total, parts = rule.sum
         return _sums_otherwise(program, at(total), [at(part) for part in parts])
+    if rule.present is not None:
+        return expression("{} is None", at(rule.present))
     raise ValueError("a rule has exactly one kind")
 
 
@@ -123,8 +125,8 @@ def _blamed(rule: Rule) -> str:
     """Return the pointer that a refusal names."""
     if rule.order is not None:
         return rule.order[0]
-    if rule.not_future is not None:
-        return rule.not_future
+    if alone := rule.not_future or rule.present:
+        return alone
     if rule.sender is not None:
         return rule.sender[0]
     if rule.only is not None:

@@ -18,7 +18,7 @@ from gateway.synth.chance import MILLION, Chance
 from gateway.synth.demography import ADULT, DEATHS_PER_MILLION_A_YEAR
 from gateway.synth.events import KINDS, Kind, dated, is_late
 from gateway.synth.forms import Form, Voice, voice
-from gateway.synth.noise import DUPLICATE, QUARANTINED, REFUSED, Answer, Noise, misspelt
+from gateway.synth.noise import ACCEPTED, DUPLICATE, QUARANTINED, REFUSED, Answer, Noise, misspelt
 from gateway.synth.people import Population
 from gateway.synth.scenes import Record, Scene, Span
 from gateway.synth.writing import Writer, writer
@@ -66,6 +66,9 @@ class Flow:
         self._noise = Noise(self.voice, self.writer, rates)
         self._rate = min(self.kind.per_million * intensity * self._months, MILLION)
         self._file_records = file_records
+        self._number_is_missed = any(
+            rule.present == "/person/nid" for rule in self.voice.binding.contract.rules
+        )
         self._tag = f"{population.key.number('tag') & 0xFFFF:04x}"
 
     @property
@@ -150,12 +153,17 @@ class Flow:
         """Yield a record as it is sent, and what corrects or voids it; `last` is sent at the end of the file."""
         chance = scene.chance
         treatment = everywhere or self._noise.choose(chance)
+        unnumbered = self._number_is_missed and "person.nid" not in record
+        if unnumbered and treatment in noise.FOLLOWERS:
+            treatment = ""  # what followed would wait for two reasons, and an answer names one
         record, told = self._told(record, scene, treatment)
         ref = scene.reference(self.contract, count)
         form = self._form(record, ref, "assert")
         if form is None:
             return  # the agency has no words for it
         written, answer = self._noise.treat(form, treatment, chance)
+        if unnumbered and answer.outcome == ACCEPTED:
+            answer = replace(answer, outcome=QUARANTINED, code="review.nid.missing")
         if answer.outcome != REFUSED and is_late(self.kind, record):
             remarks = tuple(sorted((*answer.remarks, _LATE)))
             answer = replace(answer, remarks=remarks, noise=(*answer.noise, noise.LATE))

@@ -73,5 +73,11 @@ async def test_fifty_thousand_records_get_exactly_their_answers(tmp_path):
     assert told["refused"] > RECORDS / 200
     assert told["duplicate"] > RECORDS / 500
     assert told["quarantined"] > RECORDS / 5000
-    assert {"record.prior_missing", "record.prior_void", "review.prior", "review.nid.sex"} <= told.keys()
+    assert {
+        "record.prior_missing",
+        "record.prior_void",
+        "review.prior",
+        "review.nid.sex",
+        "review.nid.missing",
+    } <= told.keys()
     assert {media_type for flow in flows for media_type in [flow.writer.ending]} == {"csv", "xml", "ndjson"}
