@@ -64,15 +64,20 @@ class Pile:
         yield self.tail
 
 
+def population(day: date) -> Population:
+    """Return the people whom all records are about, as of a day."""
+    return Population(_SEED, _PERSONS, day)
+
+
 def submissions(catalogue: Catalogue, agency: str, count: int, today: date) -> Iterator[Pile]:
     """Yield the submissions of an agency, of `count` records together, as of a day."""
-    population = Population(_SEED, _PERSONS, today)
+    people = population(today)
     parts, left = sum(SENDS[agency].values()), count
     for position, (contract, share) in enumerate(SENDS[agency].items(), start=1):
         many = left if position == len(SENDS[agency]) else count * share // parts
         left -= many
         flow = Flow(
-            catalogue, population, agency, contract,
+            catalogue, people, agency, contract,
             months=_MONTHS, rates=_RATES, file_records=PILE_RECORDS,
         )  # fmt: skip
         yield from _piles(flow, many)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 def start_core(site: Site) -> Running:
     """Start the elections authority's core; it takes records on return."""
     config, descriptors = site.consumer()
-    command = [sys.executable, "-m", "gateway.demo.core", str(config)]
+    command = [sys.executable, "-m", "gateway.demo.core", str(config), _day().isoformat()]
     running = site.run("core", command, site.admit("nea"), descriptors=descriptors)
     _close(*descriptors)
     running.wait_for("core.started")
@@ -102,7 +102,7 @@ def _start_agency(
         agency=name,
         records=records,
         # The day before, so that nothing lies in the future wherever the clocks are between midnights.
-        today=datetime.now(LEGAL_ZONE).date() - timedelta(days=1),
+        today=_day(),
         url=site.url,
         inbox_url=site.inbox_url,
         ca_file=str(site.config / "pki" / "gateway.pem"),
@@ -134,3 +134,8 @@ def _last(running: Running, event: str, default: T) -> T:
 def _close(*descriptors: int) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def _day() -> date:
+    """Return the day that records are as of: yesterday, so that none of them is from the future anywhere."""
+    return datetime.now(LEGAL_ZONE).date() - timedelta(days=1)
