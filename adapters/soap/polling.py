@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -32,10 +32,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What is fetched from one agency: which contracts, how many records a call, and how often."""
+    """What is fetched from one agency: which contracts, in which media type, how many records a call, how often."""
 
     agency: str
-    contracts: tuple[str, ...]
+    contracts: Mapping[str, str]
     max_records: int
     interval_s: float
 
@@ -119,7 +119,7 @@ class Poller:
             sender=agency,
             recipient="",
             contract=contract,
-            media_type="application/xml",
+            media_type=self._what.contracts[contract],
             origin=said.origin,
             received_ms=time.time_ns() // 1_000_000,
             idempotency_key="",

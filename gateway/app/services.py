@@ -92,7 +92,7 @@ class Pollers:
         soap = adapters(snapshot).get(SOAP)
         for agency in snapshot.registry.agencies.values():
             if soap is not None and agency.file.fetched is not None:
-                self._start(soap, agency)
+                self._start(soap, snapshot, agency)
 
     async def stop(self, grace_s: float) -> None:
         """End all pollers; each finishes what it has in hand, if it can within the grace."""
@@ -100,7 +100,7 @@ class Pollers:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
 
-    def _start(self, soap: ModuleType, agency: Agency) -> None:
+    def _start(self, soap: ModuleType, snapshot: Snapshot, agency: Agency) -> None:
         fetched = agency.file.fetched
         if fetched is None or agency.fetched is None:
             return
@@ -111,6 +111,8 @@ class Pollers:
         except IsnadError as error:
             log.error("poll.impossible", agency=agency.name, code=error.code)  # noqa: TRY400  its code says it
             return
-        what = soap.Round(agency.name, fetched.contracts, fetched.max_records, float(fetched.interval_s))
+        bindings = (snapshot.catalogue.binding(agency.name, name) for name in fetched.contracts)
+        media_types = {one.contract.name: one.media_types[0] for one in bindings}
+        what = soap.Round(agency.name, media_types, fetched.max_records, float(fetched.interval_s))
         poller = soap.Poller(what, service, self._accept, self._envelopes, self._cursors)
         self._tasks.append(asyncio.create_task(poller.run(self._stop)))

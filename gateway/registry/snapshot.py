@@ -79,6 +79,7 @@ class Sources:
             *_adapters(registry),
             *_profiles(registry, self.profile),
             *_bindings(registry, catalogue),
+            *_fetched(registry, catalogue),
         ]
         if problems:
             raise Invalid(tuple(problems))
@@ -177,6 +178,22 @@ def _bindings(registry: Registry, catalogue: contracts.Catalogue) -> list[Proble
         if message:
             problems.append(Problem(agreement.path, agreement.where, "registry.binding", message))
     return problems
+
+
+def _fetched(registry: Registry, catalogue: contracts.Catalogue) -> list[Problem]:
+    """What is fetched from an agency must be something that it writes."""
+    return [
+        Problem(
+            f"agencies/{agency.name}.yaml",
+            f"fetched.contracts.{position}",
+            "registry.binding",
+            f"{agency.name} has no binding for {contract}",
+        )
+        for agency in registry.agencies.values()
+        if agency.file.fetched is not None
+        for position, contract in enumerate(agency.file.fetched.contracts)
+        if (agency.name, contract) not in catalogue.bindings
+    ]
 
 
 def _unbound(agreement: Agreement, registry: Registry, catalogue: contracts.Catalogue) -> str:

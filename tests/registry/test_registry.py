@@ -251,3 +251,18 @@ class Anything(Document):
 def test_no_octets_make_the_reader_fail_otherwise_than_by_refusing(octets):
     with suppress(Invalid):
         parse(octets, "any.yaml", Anything)
+
+
+def test_only_what_an_agency_writes_is_fetched_from_it(config):
+    fetched = {
+        "url": "https://moh.example/isnad",
+        "server_ca": "pki/ca.pem",
+        "wsdl": "pki/moh.wsdl",
+        "contracts": ["death.v1", "deprivation.v1"],
+    }
+    config.write("pki/moh.wsdl", b"<wsdl/>")
+    config.agency("moh", fetched=fetched)
+    with pytest.raises(Invalid) as raised:
+        config.sources().load()
+    problems = [problem for problem in raised.value.problems if problem.where.startswith("fetched")]
+    assert [(one.where, one.rule) for one in problems] == [("fetched.contracts.1", "registry.binding")]

@@ -7,7 +7,7 @@ const soap = require('soap');
 
 const lines = readline.createInterface({ input: process.stdin });
 const say = (told) => console.log(JSON.stringify(told));
-let state = { documents: [], fault: '', hang: false };
+let state = { documents: {}, fault: '' };
 
 const refuse = () => {
   if (state.fault) {
@@ -19,10 +19,10 @@ const operations = {
   fetch(asked, callback) {
     say({ event: 'fetch', asked });
     refuse();
-    if (state.hang) return undefined;
-    const next = state.documents[Number(asked.cursor || 0)];
+    const documents = state.documents[asked.contract] || [];
+    const next = documents[Number(asked.cursor || 0)];
     const at = Number(asked.cursor || 0) + (next ? 1 : 0);
-    const answer = { cursor: String(at), more: at < state.documents.length };
+    const answer = { cursor: String(at), more: at < documents.length };
     if (next) return { document: Buffer.from(next).toString('base64'), ...answer };
     return answer;
   },

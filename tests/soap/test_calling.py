@@ -16,7 +16,7 @@ from agency_service import WSDL, AgencyService, agency_service
 from cryptography import x509
 from lxml import etree
 from signed_parts import HeldKey, Signer, xmlsec1
-from soap_parts import JUDGMENTS, Prosecution, enveloped, judgment, message, prosecution_site
+from soap_parts import CONTRACT, JUDGMENTS, Prosecution, enveloped, judgment, message, prosecution_site
 from support.auditor import Auditor
 from support.participants import PATIENCE_S, participant
 
@@ -49,7 +49,12 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
         agency = yaml.safe_load(path.read_text())
         server = {"url": f"https://{HOST}:{port}/isnad", "server_ca": "pki/site.pem", "wsdl": "pki/ppo.wsdl"}
         agency["delivery"] = {"mode": "endpoint", "timeout_s": 5, **server}
-        agency["fetched"] = {"contracts": ["deprivation.v1"], "interval_s": 1, "timeout_s": 2, **server}
+        agency["fetched"] = {
+            "contracts": ["deprivation.v1", "verification.v1"],
+            "interval_s": 1,
+            "timeout_s": 2,
+            **server,
+        }
         path.write_text(yaml.safe_dump(agency, allow_unicode=True))
         with (
             agency_service(made.authority, made.prepared.ca_pem, port) as service,
@@ -67,14 +72,16 @@ def document(*records: str) -> str:
 def test_records_are_fetched_from_the_cursor_on_and_once(called: Called) -> None:
     auditor = called.prosecution.auditor
     before = len(auditor.accepted("ppo"))
-    called.service.tell(documents=[document(judgment(), judgment()), document(judgment(), "<Judgment/>")])
+    documents = [document(judgment(), judgment()), document(judgment(), "<Judgment/>")]
+    called.service.tell(documents={CONTRACT: documents})
     called.until(lambda: len(auditor.accepted("ppo")) == before + 3)
     rounds = called.service.count("fetch")
-    called.service.wait_for("fetch", rounds + 2)
+    called.service.wait_for("fetch", rounds + 4)
     assert len(auditor.accepted("ppo")) == before + 3
     entry = next(entry for entry in auditor.entries("ppo") if entry["kind"] == "record.accepted")
     assert len(entry["origin"]["mtls"]) == 64
-    asked = [told["asked"]["cursor"] for told in called.service.wait_for("fetch")]
+    told = [one["asked"] for one in called.service.wait_for("fetch")]
+    asked = [one["cursor"] for one in told if one["contract"] == CONTRACT]
     assert (asked[0] or "", asked[-1]) == ("", "2")
 
 
@@ -125,3 +132,40 @@ def test_a_service_that_fails_is_given_a_rest_and_tried_again(called: Called) ->
     called.service.tell(fault="")
     asked = called.service.count("fetch")
     called.service.wait_for("fetch", asked + 1, REST_S + PATIENCE_S)  # it may have been given a rest by now
+
+
+def test_a_question_is_asked_and_its_answer_fetched(called: Called) -> None:
+    """The authority asks; the agency takes the question, and hands the answer over when it is fetched, in JSON."""
+    site, auditor = called.prosecution.site, called.prosecution.auditor
+    question = "5a0c1e7e-8a44-4f3b-9a10-6a3f6f1f2c11"
+    asked = {
+        "source_ref": "NEA-V-000001",
+        "op": "assert",
+        "asked_on": "2026-06-02",
+        "request_id": question,
+        "question": "CONVICTION_STATUS",
+        "subject": {"nid": "28811034204512"},
+    }
+    before = called.service.count("deliver")
+    with participant(site, "nea") as nea:
+        headers, query = {"accept": "application/json"}, {"recipient": "ppo"}
+        answer = nea.post("/v1/verification.v1/records", json=asked, params=query, headers=headers)
+        assert answer.status_code == 200, answer.text
+    taken = called.service.wait_for("deliver", before + 1)[-1]["asked"]
+    assert taken["contract"] == "verification.v1"
+    told = {
+        "answer_no": "PPO-V-000001",
+        "action": "NEW",
+        "question_id": question,
+        "question": "CONVICTION_STATUS",
+        "result": "مؤكد",
+        "as_of": "03/06/2026",
+        "answered_on": "03/06/2026",
+    }
+    called.service.tell(documents={"verification.v1": [json.dumps(told, ensure_ascii=False)]})
+    called.until(lambda: "verification.v1" in accepted_contracts(auditor))
+
+
+def accepted_contracts(auditor: Auditor) -> set[str]:
+    entries = auditor.entries("ppo")
+    return {entry["contract"] for entry in entries if entry["kind"] == "record.accepted"}
