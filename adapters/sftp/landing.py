@@ -79,6 +79,7 @@ class Upload:
         self._landing.tree.count(self._agency.name, octets=grown)
         if self._unlooked >= ROOM_STEP_BYTES:
             self._unlooked = 0
+            self.file.hurry(ROOM_STEP_BYTES)
             self._landing.room(self._agency)
 
     def empty(self) -> None:

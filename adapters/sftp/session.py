@@ -5,6 +5,7 @@ What is not here is refused.
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ from gateway.records import Origin
 OPEN_MAX = 32
 """Files that one session has open at a time."""
 READ_MAX_BYTES = 1 << 20
+SYNC_AT_ONCE_BYTES = 1 << 20
+"""What the disk takes faster than another thread is gone to."""
 _FOLDER = stat.S_IFDIR | 0o750
 _KEPT = stat.S_IFREG | 0o440
 _OWN = stat.S_IFREG | 0o640
@@ -87,7 +90,7 @@ class Session(Refusing):
         self._open.add(handle)
         return handle
 
-    def close(self, file_obj: object) -> None:
+    async def close(self, file_obj: object) -> None:
         """Close a file; one that was written is durable on return."""
         handle = _handle(file_obj)
         if handle not in self._open:
@@ -100,6 +103,10 @@ class Session(Refusing):
             elif self._hung_up():
                 self._landing.abandon(handle)
             else:
+                if handle.file.size > SYNC_AT_ONCE_BYTES:
+                    await asyncio.to_thread(
+                        handle.file.sync
+                    )  # the disk may take its time; others need not wait
                 self._landing.end(agency, handle)
 
     def exit(self) -> None:

@@ -23,10 +23,10 @@ from place import (
     Place,
     configured,
     host_key,
-    key_pair,
     open_place,
     rows,
 )
+from support.ssh import key_pair
 
 MIB = 1 << 20
 
