@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts import schema_lint, strict_json
+from contracts import schema_lint, strict_json, typed_xml
 from contracts.binding_documents import MappingDocument
 from contracts.errors import Refused
 from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
@@ -182,7 +182,7 @@ def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
         raise ValueError("mapping.yaml: record.xpath names an element twice")
     parser = record_parser()
 
-    def read(octets: bytes) -> Node:
+    def read_exactly(octets: bytes) -> Node:
         node = element(octets, parser)
         if node.tag != path[-1]:
             raise Refused("record.xml.root", "", "the record element of the binding")
@@ -190,7 +190,7 @@ def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
         return tree(node)
 
     return Source(
-        read,
+        typed_xml.typed_reader(schema.root, path[-1], read_exactly),
         lambda _framing, record, _document: XmlSplitter(record, path, encoding),
         lambda written: _xml_steps(written, namespaces, schema.names),
         None,

@@ -93,7 +93,7 @@ class XmlSchema:
     def __init__(self, octets: bytes) -> None:
         """Compile; raise ValueError with a message for the person who edits the file."""
         try:
-            root = element(octets, record_parser())
+            self.root = root = element(octets, record_parser())
             refuse_unfit(root)
             self._schema = etree.XMLSchema(root)
         except Refused as problem:
