@@ -19,7 +19,7 @@ from gateway.files import FileAgency, Folder
 from gateway.records import Origin
 
 CONTRACT = "death.v1"
-RULES = FileRules(FilesDocument(names=("*.xml",), complete="stable"))
+RULES = FileRules(FilesDocument(names=["*.xml"], complete="stable"))
 FOLDER = Folder(CONTRACT, ("application/xml",), "utf-8", RULES, kept_days=30, signed=False)
 AGENCY = FileAgency("cso", (), (), frozenset(), 1 << 30, 100, {CONTRACT: FOLDER})
 PLACE = ("cso", CONTRACT, "list.xml")
