@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from contracts.errors import Invalid, Problem
 from contracts.folder import yaml_document
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 
 FILE_MAX_BYTES = 1 << 20
 """The largest configuration file that is read; a revocation list may be larger (`CRL_MAX_BYTES`)."""

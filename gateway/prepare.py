@@ -5,15 +5,11 @@ A pure function of its arguments and the contracts in force, so it runs in as ma
 
 from __future__ import annotations
 
-import os
-import time
-import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from functools import lru_cache, partial
-from zoneinfo import ZoneInfo
+from datetime import date
+from functools import partial
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -21,6 +17,7 @@ import contracts
 from crypto.canonical import canonical
 from crypto.mac import Mac, mac
 from crypto.seal import BatchHeader, Draft, Unsealed, record_id, seal
+from gateway.moments import legal_date, rfc3339, uuid7
 from gateway.records import (
     Batch,
     Framed,
@@ -34,9 +31,6 @@ from gateway.records import (
 )
 from gateway.salts import salt_key, seal_salt
 from gateway.settled import CONFLICT, UNFOUNDED, Settled, Verdict
-
-LEGAL_ZONE = ZoneInfo("Africa/Cairo")
-"""Legal dates are plain dates on the wall calendar of the country."""
 
 _Finish = Callable[[bytes], Kept]
 """Makes of a sealed salt what the log must know of a record."""
@@ -53,7 +47,7 @@ def prepare(
     binding = catalogue.binding(terms.sender, terms.contract)
     contract = catalogue.contract(terms.contract)
     for number, part in enumerate(parts):
-        sent = _Sent(number, part, legal_date(part.received_ms), _rfc3339(part.received_ms))
+        sent = _Sent(number, part, legal_date(part.received_ms), rfc3339(part.received_ms))
         for framed in part.records:
             if framed.refusal is not None:
                 work.refuse(sent, framed.position, framed.refusal)
@@ -227,13 +221,6 @@ class _Work:
         )
 
 
-def uuid7() -> uuid.UUID:
-    """Return a UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
-
-
 def _event(
     terms: Terms, identifier: str, conformed: contracts.Conformed, subject: bytes
 ) -> dict[str, object]:
@@ -266,19 +253,3 @@ def _origin(part: Part) -> dict[str, str]:
 
 def _b64(octets: bytes) -> str:
     return urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-def legal_date(unix_ms: int) -> date:
-    """Return the legal date at an instant (Unix ms)."""
-    return _legal_date_of(unix_ms // 60_000)  # days begin on whole minutes
-
-
-@lru_cache(maxsize=64)
-def _legal_date_of(minute: int) -> date:
-    return datetime.fromtimestamp(minute * 60, LEGAL_ZONE).date()
-
-
-def _rfc3339(unix_ms: int) -> str:
-    return (
-        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )

@@ -15,7 +15,7 @@ from crypto.hpke import Suite
 from crypto.keys import PromiseKeys, PseudonymKeys, RecipientPublicKeys
 from gateway.errors import Rejected, Unavailable
 from gateway.groups import MAX_BYTES, MAX_RECORDS
-from gateway.prepare import legal_date
+from gateway.moments import legal_date
 from gateway.quotas import Quotas
 from gateway.records import Framed, Refusal, Submission, Terms
 from gateway.refusals import Refusals

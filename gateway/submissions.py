@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import orjson
 
 from gateway import metrics
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 from gateway.records import Outcomes, Status
 
 _STATUSES = tuple(status.value for status in Status)

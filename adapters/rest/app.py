@@ -14,7 +14,7 @@ from adapters.rest.request import language
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.https.respond import respond_problem
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 
 PREFIX, SUFFIX = "/v1/", "/records"
 METHOD_NOT_ALLOWED = 405

@@ -21,7 +21,7 @@ from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree
 from gateway.errors import Rejected, Unavailable
 from gateway.files import FileAgency, Folder
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 from gateway.records import Origin
 
 STABLE_S = 30

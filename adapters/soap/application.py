@@ -18,7 +18,7 @@ from gateway.errors import IsnadError, Unavailable
 from gateway.https.config import Config
 from gateway.https.problems import language_of
 from gateway.https.respond import respond, respond_problem
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 
 _NOT_FOR_A_FAULT = frozenset({"soap.media_type", "request.unknown", "request.method"})
 """What is refused before it is known whether SOAP is spoken at all."""

@@ -27,7 +27,7 @@ from gateway.exchange import refused_submission
 from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config
 from gateway.https.respond import respond
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 from gateway.records import Event, Outcomes, Status, Submission
 from gateway.submissions import Counts, state_of, submission_id
 

@@ -40,7 +40,7 @@ from gateway.log.history import INTRODUCED, introduced_keys, logged_digests
 from gateway.log.outbox import StoreOutbox
 from gateway.log.reading import StoreRecords
 from gateway.log.spool import StoreSpool
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 from gateway.publishing import Publishing
 from gateway.queue.relay import Relay
 from gateway.quotas import Quotas

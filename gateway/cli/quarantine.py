@@ -30,9 +30,9 @@ from gateway.codes import CODES
 from gateway.log import decisions, search
 from gateway.log import quarantine as held
 from gateway.log.chains import Standing
-from gateway.log.events import rfc3339
 from gateway.log.quarantine import Waiting
 from gateway.log.spool import StoreSpool
+from gateway.moments import rfc3339
 from gateway.records import GATEWAY, Event
 from gateway.registry.snapshot import Sources
 from gateway.rules import freeze

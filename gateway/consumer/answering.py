@@ -23,7 +23,7 @@ from crypto.entry import record_id
 from gateway.consumer.answers import Answer, Answers
 from gateway.consumer.dispositions import CONTRACT, Decision
 from gateway.errors import Unavailable
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 
 BATCH = 256
 PAUSE_S = 0.5  # so that answers given one by one are sent together

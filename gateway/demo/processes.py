@@ -16,7 +16,7 @@ from gateway.demo.agency import Task
 from gateway.demo.site import HOST, Running, Site, in_memory
 from gateway.demo.tally import Delivered, Tally, Told
 from gateway.errors import Unavailable
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 
 STALLED_S = 60.0
 LOOK_S = 0.1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 from crypto.canonical import canonical
 from crypto.entry import ENTRY_MAX_BYTES
+from gateway.moments import rfc3339
 from gateway.records import Event
 
 SPAN_MAX = 256  # a range is a batch; a longer one would hide from the search for the ranges around an index
@@ -37,10 +37,3 @@ def event_entry(event: Event, time_ms: int) -> bytes:
     if len(octets) > ENTRY_MAX_BYTES:
         raise ValueError(f"an event's entry has at most {ENTRY_MAX_BYTES} bytes")
     return octets
-
-
-def rfc3339(unix_ms: int) -> str:
-    """Write an instant as the log does: UTC, milliseconds (RFC 3339)."""
-    return (
-        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )

@@ -27,7 +27,7 @@ from crypto.merkle import leaf_hash
 from crypto.seal import Draft
 from gateway.log.proofs import lane_named, proof_at
 from gateway.log.search import by_record, by_reference, by_subject
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 from gateway.records import Batch, Kept, Part, Terms
 from gateway.salts import salt_key, seal_salt
 from gateway.settled import Known

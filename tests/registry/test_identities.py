@@ -9,7 +9,7 @@ from crypto.pki import fingerprint, spki_pin
 from gateway.demo.pki import Authority
 from gateway.errors import Rejected
 from gateway.identities import Certificates
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 from gateway.refusals import Refusals
 from gateway.registry import Living
 

@@ -12,7 +12,7 @@ from crypto.canonical import canonical
 from crypto.entry import record_id
 from crypto.hpke import PrivateKey, Suite
 from crypto.seal import Unsealed, seal
-from gateway.prepare import uuid7
+from gateway.moments import uuid7
 from gateway.records import Batch, Framed, Held, Kept, Origin, Part, Refusal, Refused, Repeated, Terms
 from gateway.salts import salt_key, seal_salt
 

@@ -24,7 +24,7 @@ from crypto.receipt import Receipt, verify_receipt
 from gateway.cli import isnad
 from gateway.demo.site import Running, Site
 from gateway.demo.site import isnad as command
-from gateway.prepare import LEGAL_ZONE
+from gateway.moments import LEGAL_ZONE
 
 PATH = "/v1/death.v1/records"
 WRONG = {"gender": "أنثى"}

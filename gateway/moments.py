@@ -1,0 +1,37 @@
+"""Instants and legal days, and names made of instants."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+LEGAL_ZONE = ZoneInfo("Africa/Cairo")
+"""Legal dates are plain dates on the wall calendar of the country."""
+
+
+def legal_date(unix_ms: int) -> date:
+    """Return the legal date at an instant (Unix ms)."""
+    return _legal_date_of(unix_ms // 60_000)  # days begin on whole minutes
+
+
+def rfc3339(unix_ms: int) -> str:
+    """Write an instant as the log does: UTC, milliseconds (RFC 3339)."""
+    return (
+        datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
+
+
+def uuid7() -> uuid.UUID:
+    """Return a UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+
+
+@lru_cache(maxsize=64)
+def _legal_date_of(minute: int) -> date:
+    return datetime.fromtimestamp(minute * 60, LEGAL_ZONE).date()
