@@ -205,7 +205,18 @@ class Landing:
             self._on_whole()
 
     def sweep(self) -> None:
-        """Remove what was begun long ago and never became whole."""
+        """Remove what was begun long ago and never became whole; of what was cut off there is no entry."""
+        for agency, contract, lying in self.tree.everything():
+            place = agency, contract, lying.name
+            old = time.time() - lying.changed_s > ABANDONED_S
+            if (
+                old
+                and not self._open[place]
+                and not is_answer(lying.name)
+                and self._journal.at(*place) is None
+            ):
+                self.tree.remove(*place)
+                log.warning("file.abandoned", sender=agency, contract=contract)
         for entry in self._journal.all_landing():
             place = entry.agency, entry.contract, entry.name
             if not self._open[place] and _now_ms() - entry.landed_ms > ABANDONED_S * 1000:

@@ -78,6 +78,13 @@ class Tree:
                 status = each.stat(follow_symlinks=False)
                 yield Lying(each.name, plain_size(status.st_size), int(status.st_mtime))
 
+    def everything(self) -> Iterator[tuple[str, str, Lying]]:
+        """Yield every file with its agency and contract."""
+        for folder in self._root.glob(f"*/{IN}/*"):
+            agency, contract = folder.parent.parent.name, folder.name
+            for lying in self.listing(agency, contract):
+                yield agency, contract, lying
+
     def move(self, agency: str, contract: str, name: str, to: str) -> None:
         """Give a file another name in its folder; durable on return."""
         path = Path(self.path(agency, contract, name))

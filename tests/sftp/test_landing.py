@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -80,3 +81,16 @@ def test_what_never_became_whole_is_removed_after_a_week(landing):
     assert journal.at(*PLACE) is None
     assert landing.tree.lying(*PLACE) is None
     assert landing.tree.used("cso") == (0, 0)
+
+
+def test_what_was_cut_off_and_never_resumed_is_removed_after_a_week(landing):
+    landing, _ = landing
+    upload = landing.begin(AGENCY, Spot(CONTRACT, "list.xml"), Origin("ab" * 32, channel="ssh"), create=True)
+    upload.write(0, b"<a")
+    landing.abandon(upload)
+    landing.sweep()
+    assert landing.tree.lying(*PLACE) is not None
+    long_ago = time.time() - ABANDONED_S - 1
+    os.utime(landing.tree.path(*PLACE), (long_ago, long_ago))
+    landing.sweep()
+    assert landing.tree.lying(*PLACE) is None
