@@ -62,13 +62,10 @@ def _of_names(program: Program, calls: tuple[str, ...], value: str) -> Expressio
             "{0} if {1}({0}) else None", value, program.constant(text.PLAIN_NAME.fullmatch)
         )
     if calls == ("arabic_name", "split_name"):
-        plain, simple, joined = (
-            program.constant(one)
-            for one in (text.PLAIN_NAME.fullmatch, text.COMPOUNDING.isdisjoint, text.joined)
-        )
+        known, usual = (program.constant(one) for one in (text.known_words.issuperset, text.split_plain))
         return program.expression(
-            '{{"full": {0}, "parts": {2} if {3}({2} := {0}.split(" ")) else {4}({2})}} if {1}({0}) else None',
-            value, plain, program.variable(), simple, joined,
+            '{{"full": {0}, "parts": {1}}} if {2}({1} := {0}.split(" ")) else {3}({0}, {1})',
+            value, program.variable(), known, usual,
         )  # fmt: skip
     return None
 

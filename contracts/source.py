@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts import schema_lint, strict_json, typed_xml
+from contracts import schema_lint, strict_json, typed_csv, typed_xml
 from contracts.binding_documents import MappingDocument
 from contracts.errors import Refused
 from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
@@ -97,9 +97,14 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     Raises:
         ValueError: for a table of columns that is not acceptable.
     """
-    schema = _columns_schema(columns)
-    properties = schema["properties"]
-    names = list(properties) if isinstance(properties, dict) else []
+    cells, required = _columns(columns)
+    names = list(cells)
+    schema = {
+        "type": "object",
+        "properties": cells,
+        "required": required,
+        "additionalProperties": False,
+    }
     wrong = schema_lint.problems(schema)
     if wrong:
         raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
@@ -107,11 +112,11 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     is_valid, count = checker.is_valid, len(names)
     header = delimiter.join(names).encode(encoding)
 
-    def read(octets: bytes) -> Node:
-        cells = _cells(octets, delimiter, encoding)
-        if len(cells) != count:
+    def read_exactly(octets: bytes) -> Node:
+        row = _cells(octets, delimiter, encoding)
+        if len(row) != count:
             raise Refused("record.csv.columns", "", f"{count} cells in each row")
-        record: Node = {name: cell for name, cell in zip(names, cells, strict=True) if cell}
+        record: Node = {name: cell for name, cell in zip(names, row, strict=True) if cell}
         if not is_valid(record):
             refused = checker.refusal(record)
             raise refused.at(refused.field.removeprefix("/"))
@@ -122,6 +127,7 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
             raise ValueError(f"there is no column {path!r}")
         return (path,)
 
+    read = typed_csv.typed_reader(cells, set(required), (delimiter, encoding), read_exactly)
     return Source(read, lambda _framing, record, _document: CsvSplitter(record, header), steps, schema)
 
 
@@ -140,8 +146,8 @@ def _cells(octets: bytes, delimiter: str, encoding: str) -> list[str]:
         raise Refused("record.csv.quote", "", "whole cells quoted, quotation marks doubled inside") from None
 
 
-def _columns_schema(octets: bytes) -> Schema:
-    """Turn `columns.csv` into the closed JSON Schema of a row."""
+def _columns(octets: bytes) -> tuple[dict[str, Schema], list[str]]:
+    """Read `columns.csv`: the JSON Schema of each column's cells, and the columns that are required."""
     try:
         rows = list(csv.DictReader(octets.decode("utf-8").splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error):
@@ -149,7 +155,7 @@ def _columns_schema(octets: bytes) -> Schema:
     wanted = {"column", "required", "max_length", "pattern", "description", "description_ar"}
     if not rows or set(rows[0]) != wanted:
         raise ValueError("needs exactly the columns " + ", ".join(sorted(wanted)))
-    properties: dict[str, object] = {}
+    properties: dict[str, Schema] = {}
     for number, row in enumerate(rows, start=2):
         if not row["column"] or row["column"] in properties or row["required"] not in {"yes", "no"}:
             raise ValueError(f"line {number}: a new column name, and yes or no under required")
@@ -160,8 +166,7 @@ def _columns_schema(octets: bytes) -> Schema:
         if row["pattern"]:
             column["pattern"] = row["pattern"]
         properties[row["column"]] = column
-    required = [row["column"] for row in rows if row["required"] == "yes"]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return properties, [row["column"] for row in rows if row["required"] == "yes"]
 
 
 # -- XML

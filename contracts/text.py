@@ -29,6 +29,10 @@ _ENDS_A_NAME = frozenset(["الله", "الدين", "الإسلام", "الاس�
 COMPOUNDING = _BEGINS_A_NAME | _ENDS_A_NAME
 """A name without these words has a part for each word."""
 
+known_words: set[str] = set()
+"""Plain words that stand alone in names, of those that have been seen: most names are made of a few thousand."""
+_MAX_WORDS_KEPT = 16384
+
 
 def clean(text: str, notes: list[str]) -> str:
     """Return free text in NFC, trimmed, without invisible characters.
@@ -73,6 +77,17 @@ def split_name(name: str) -> dict[str, object]:
     """
     words = name.split(" ")
     return {"full": name, "parts": words if COMPOUNDING.isdisjoint(words) else joined(words)}
+
+
+def split_plain(name: str, words: list[str]) -> dict[str, object] | None:
+    """Return what `split_name` gives for a plain name of `words`, and know them from now on; None for any other."""
+    if not PLAIN_NAME.fullmatch(name):
+        return None
+    if not COMPOUNDING.isdisjoint(words):
+        return {"full": name, "parts": joined(words)}
+    if len(known_words) < _MAX_WORDS_KEPT:
+        known_words.update(words)
+    return {"full": name, "parts": words}
 
 
 def joined(words: list[str]) -> list[str]:
