@@ -29,8 +29,8 @@ _iso = lru_cache(maxsize=8)(date.isoformat)
 class Conformed(msgspec.Struct, frozen=True, gc=False):
     """A record that keeps its contract, in canonical form.
 
-    A msgspec Struct and not a dataclass because it is made for every record, five times faster. No cycle can lead through
-    it, so the garbage collector need not look at it.
+    A msgspec Struct and not a dataclass because it is made for every record, five times faster. No cycle can
+    lead through it, so the garbage collector need not look at it.
     """
 
     payload: Payload
