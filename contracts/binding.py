@@ -26,11 +26,10 @@ _iso = lru_cache(maxsize=8)(date.isoformat)
 """Today is the same for very many records."""
 
 
-class Conformed(msgspec.Struct, frozen=True, gc=False):
+class Conformed(msgspec.Struct, frozen=True):
     """A record that keeps its contract, in canonical form.
 
-    A msgspec Struct and not a dataclass because it is made for every record, five times faster. No cycle can
-    lead through it, so the garbage collector need not look at it.
+    A msgspec Struct and not a dataclass because it is made for every record, five times faster.
     """
 
     payload: Payload
