@@ -1,7 +1,10 @@
 # The front door. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# Python 3.11 or later: the distribution's if it will do, because it is built with optimization and a quarter faster.
+PYTHON ?= $(or $(shell for python in /usr/bin/python3 python3; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done),python3)
 VENV := .venv
 BIN := $(VENV)/bin
 

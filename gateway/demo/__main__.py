@@ -171,6 +171,7 @@ def _stay(screen: Screen, made: Site, folder: Path) -> None:
     ):
         screen.command(why, command)
     screen.say()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has jobs in the background ignore it
     screen.say("Ctrl-C stops it.")
     with suppress(KeyboardInterrupt):
         signal.pause()

@@ -73,7 +73,7 @@ def server(authority: Authority) -> Iterator[Server]:
 
 @pytest.fixture
 def connection(server: Server, authority: Authority) -> Iterator[Connection]:
-    made = Connection(server.address, authority.pem, timeout_s=0.25)
+    made = Connection(server.address, authority.pem, timeout_s=2)
     yield made
     made.close()
 
