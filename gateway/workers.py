@@ -103,7 +103,7 @@ class _Worker(asyncio.Protocol):
         with theirs:
             self._process = _SPAWN.Process(target=_work, args=(theirs, folder, profile), daemon=True)
             self._process.start()
-        self._connecting: asyncio.Task[object] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []  # asked before there was a transport
         self._asked: deque[asyncio.Future[bytes]] = deque()
@@ -119,7 +119,7 @@ class _Worker(asyncio.Protocol):
         """Send a question; the future has the answer, or `_Died`."""
         loop = asyncio.get_running_loop()
         if self._connecting is None:
-            self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._ours))
+            self._connecting = loop.create_task(self._connect(loop))
         future: asyncio.Future[bytes] = loop.create_future()
         self._asked.append(future)
         framed = len(question).to_bytes(_LENGTH_BYTES) + question
@@ -128,6 +128,12 @@ class _Worker(asyncio.Protocol):
         else:
             self._transport.write(framed)
         return future
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await loop.create_unix_connection(lambda: self, sock=self._ours)
+        except OSError as error:
+            self.connection_lost(error)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Send what was asked meanwhile."""

@@ -83,6 +83,13 @@ async def test_a_killed_process_costs_no_group(workers, terms):
     assert not set(before) & set(processes())
 
 
+async def test_a_wire_that_cannot_be_used_costs_no_group(workers, terms):
+    for worker in workers._workers:
+        worker._ours.close()
+    batch = await workers(terms, part(0), Settled())
+    assert len(batch.kept) == 3
+
+
 async def test_contracts_that_are_not_on_disk_are_unavailable(workers, terms):
     with pytest.raises(Unavailable) as refused:
         await workers(replace(terms, catalogue="0" * 64), part(0), Settled())
