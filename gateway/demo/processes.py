@@ -13,7 +13,8 @@ from typing import TypeVar
 import msgspec
 
 from gateway.demo.agency import Task
-from gateway.demo.site import HOST, Running, Site, in_memory
+from gateway.demo.running import Running
+from gateway.demo.site import HOST, Site, in_memory
 from gateway.demo.tally import Delivered, Tally, Told
 from gateway.errors import Unavailable
 from gateway.moments import LEGAL_ZONE

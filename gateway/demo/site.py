@@ -5,7 +5,6 @@ It is the shipped configuration with other addresses, certificates and quotas, s
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -13,7 +12,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -35,14 +33,12 @@ from crypto.openbao.prepare import SERVING, Plan, Prepared, admit, prepare, read
 from gateway.demo import openbao
 from gateway.demo.pki import Authority, Issued
 from gateway.demo.rabbitmq import Server as Broker
-from gateway.errors import Unavailable
+from gateway.demo.running import Running, listen
 
 HERE = Path(__file__).resolve().parents[2]
 SHIPPED = HERE / "config"
 POLICIES = HERE / "docker" / "openbao" / "policies"
 HOST = "localhost"
-START_S = 90.0
-STOP_S = 40.0
 RECIPIENTS: Mapping[str, Any] = {"delivery-1": "delivery", "nea-1": "nea"}
 QUOTA = {
     "records_per_s": 1_000_000,
@@ -55,46 +51,6 @@ BROKER_DELIVERY = "delivery"
 BROKER_READER = "nea"
 BROKER_PASSWORD = "ISNAD_RABBITMQ_PASSWORD"  # noqa: S105  the variable's name
 YEAR = timedelta(days=365)
-
-
-@dataclass(slots=True)
-class Running:
-    """A process of the site, and the lines it has written."""
-
-    name: str
-    popen: subprocess.Popen[bytes] = field(repr=False)
-    lines: list[bytes] = field(default_factory=list, repr=False)
-
-    @property
-    def said(self) -> list[dict[str, Any]]:
-        """What the process has said of itself, one JSON object a line."""
-        return [_read(line) for line in list(self.lines)]
-
-    def wait_for(self, event: str, timeout_s: float = START_S) -> dict[str, Any]:
-        """Return the first line with this event, once it has been said.
-
-        Raises:
-            Unavailable: the process ended, or did not say it in time.
-        """
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            for line in self.said:
-                if line.get("event") == event:
-                    return line
-            if self.popen.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise Unavailable("unavailable.internal", f"{self.name} did not say {event}: {self.said[-3:]}")
-
-    def stop(self) -> int:
-        """Tell it to stop, wait until it has, and return its exit status."""
-        self.popen.terminate()
-        return self.popen.wait(STOP_S)
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        self.popen.kill()
-        self.popen.wait()
 
 
 @dataclass(slots=True)
@@ -209,7 +165,7 @@ class Site:
         )
         running = Running(name, popen)
         threading.Thread(
-            target=_listen, args=(running, self.folder / "var" / f"{name}.log"), daemon=True
+            target=listen, args=(running, self.folder / "var" / f"{name}.log"), daemon=True
         ).start()
         self.processes.append(running)
         return running
@@ -386,21 +342,3 @@ def _replace(path: Path, octets: bytes) -> None:
     beside = path.with_suffix(".new")
     beside.write_bytes(octets)
     beside.replace(path)
-
-
-def _listen(running: Running, path: Path) -> None:
-    stream = running.popen.stdout
-    if stream is None:
-        raise ValueError("a process of the site is listened to")
-    with path.open("ab", buffering=0) as kept:
-        for line in stream:
-            kept.write(line)
-            running.lines.append(line)
-
-
-def _read(line: bytes) -> dict[str, Any]:
-    try:
-        said: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return {"event": "said", "text": line.decode("utf-8", "replace")}
-    return said

@@ -16,7 +16,8 @@ import orjson
 from benchmarks import load, stack
 from benchmarks.figures import Figure
 from benchmarks.records import notification
-from gateway.demo.site import Running, Site, site
+from gateway.demo.running import Running
+from gateway.demo.site import Site, site
 
 PATH = "/v1/death.v1/records"
 BLOCK = 64

@@ -23,7 +23,8 @@ from benchmarks import load
 from benchmarks.figures import Figure, rate
 from benchmarks.intake import highest_mib
 from crypto.origin import wsse
-from gateway.demo.site import Running, Site
+from gateway.demo.running import Running
+from gateway.demo.site import Site
 
 sys.path.append(str(Path(__file__).parents[1] / "soap"))
 from signed_parts import HeldKey, Signer, certificate

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from steps import Point
 
-from gateway.demo.site import Running, Site
+from gateway.demo.running import Running
+from gateway.demo.site import Site
 
 RUNNER = Path(__file__).with_name("killed_at.py")
 DEATH_S = 90.0

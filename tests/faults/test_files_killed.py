@@ -21,7 +21,8 @@ from support.participants import small_site
 
 import contracts
 from adapters.sftp.journal import Entry, State, listing
-from gateway.demo.site import Running, Site
+from gateway.demo.running import Running
+from gateway.demo.site import Site
 from gateway.synth.flows import Flow, Made
 from gateway.synth.people import Population
 

@@ -20,7 +20,8 @@ from support.participants import core, owed, promised, small_site, unhandled
 from support.sample_records import ndjson, notification
 
 from gateway.demo.duplex import NDJSON, Gate, submit
-from gateway.demo.site import Running, Site, isnad
+from gateway.demo.running import Running
+from gateway.demo.site import Site, isnad
 from gateway.errors import Unavailable
 
 RECORDS = 2000

@@ -22,7 +22,8 @@ from support.participants import PATIENCE_S, participant
 
 from adapters.soap.names import ANSWER, SOAP11, SOAP12
 from gateway.demo.pki import Issued
-from gateway.demo.site import Running, Site, site
+from gateway.demo.running import Running
+from gateway.demo.site import Site, site
 
 CONTRACT = "deprivation.v1"
 MESSAGES = f"urn:isnad:soap:{CONTRACT}"

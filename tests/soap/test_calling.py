@@ -22,7 +22,8 @@ from support.participants import PATIENCE_S, participant
 
 from adapters.soap.breaker import REST_S
 from crypto.origin.wsse import WSSE
-from gateway.demo.site import HOST, Running, free_ports
+from gateway.demo.running import Running
+from gateway.demo.site import HOST, free_ports
 
 
 @dataclass

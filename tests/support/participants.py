@@ -21,7 +21,8 @@ import yaml
 from gateway.consumer.answers import Answers
 from gateway.consumer.ledger import LedgerFile
 from gateway.demo.rabbitmq import Server as Broker
-from gateway.demo.site import HOST, Running, Site, in_memory, site
+from gateway.demo.running import Running
+from gateway.demo.site import HOST, Site, in_memory, site
 
 NDJSON = "application/x-ndjson"
 PARTICIPANTS = {"cso", "moh", "nea"}

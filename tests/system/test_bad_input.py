@@ -19,7 +19,8 @@ from support.participants import participant, small_site
 from support.sample_records import national_id, notification, registration
 
 from gateway.demo.pki import Authority
-from gateway.demo.site import HOST, Running, Site
+from gateway.demo.running import Running
+from gateway.demo.site import HOST, Site
 
 JSON, NDJSON, XML, CSV = "application/json", "application/x-ndjson", "application/xml", "text/csv"
 PROLOG = '<?xml version="1.0" encoding="UTF-8"?>'

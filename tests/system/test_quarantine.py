@@ -22,7 +22,8 @@ from support.sample_records import ndjson, notification
 
 from crypto.receipt import Receipt, verify_receipt
 from gateway.cli import isnad
-from gateway.demo.site import Running, Site
+from gateway.demo.running import Running
+from gateway.demo.site import Site
 from gateway.demo.site import isnad as command
 from gateway.moments import LEGAL_ZONE
 
