@@ -82,9 +82,8 @@ def test_keys_of_the_wrong_length_are_refused_when_they_are_made(suite):
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_a_public_key_travels_between_processes_and_a_private_key_does_not(suite):
+def test_a_private_key_does_not_leave_its_process(suite):
     private = PrivateKey.from_seed("k", suite, b"\x01" * 32)
-    assert pickle.loads(pickle.dumps(private.public())) == private.public()  # noqa: S301 - our own
     with pytest.raises(TypeError):
         pickle.dumps(private)
 
