@@ -18,6 +18,9 @@ from time import perf_counter, time
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
+from support.participants import small_site
+from support.sample_records import JUDGMENTS, judgment
+from support.soap import MESSAGES, PATH, enveloped, message
 
 from benchmarks import load
 from benchmarks.figures import Figure, rate
@@ -28,16 +31,7 @@ from gateway.demo.site import Site
 
 sys.path.append(str(Path(__file__).parents[1] / "soap"))
 from signed_parts import HeldKey, Signer, certificate
-from soap_parts import (
-    JUDGMENTS,
-    MESSAGES,
-    PATH,
-    enveloped,
-    judgment,
-    message,
-    prosecution_site,
-    register_keys,
-)
+from soap_parts import PARTICIPANTS, register_keys
 
 CONNECTIONS, SECONDS, PER_S_MOST = 32, 6.0, 1500
 BATCH, BATCHES, RUNS = 1000, 6, 3
@@ -48,7 +42,7 @@ KEY = HeldKey(ec.generate_private_key(ec.SECP256R1()))
 def run() -> list[Figure]:
     """Measure; takes about two minutes."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as services:
-        site = services.enter_context(prosecution_site(Path(folder)))
+        site = services.enter_context(small_site(Path(folder), participants=PARTICIPANTS))
         register_keys(site, {"ecdsa": KEY})
         serve = site.serve()
         context = site.client(site.issue("ppo"))

@@ -8,13 +8,14 @@ from contextlib import closing
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from signed_parts import HeldKey
-from soap_parts import Prosecution, prosecution_site, register_keys
+from soap_parts import PARTICIPANTS, Prosecution, register_keys
 from support.auditor import Auditor
+from support.participants import small_site
 
 
 @pytest.fixture(scope="session")
 def prosecution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosecution]:
-    with prosecution_site(tmp_path_factory.mktemp("soap")) as made:
+    with small_site(tmp_path_factory.mktemp("soap"), participants=PARTICIPANTS) as made:
         keys = {
             "ecdsa": HeldKey(ec.generate_private_key(ec.SECP256R1())),
             "rsa": HeldKey(rsa.generate_private_key(65537, 3072)),

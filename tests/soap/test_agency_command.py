@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 import yaml
-from agency_service import WSDL, AgencyService, agency_service
-from soap_parts import Prosecution, enveloped, message, prosecution_site
+from soap_parts import PARTICIPANTS, Prosecution
+from support.agency_service import WSDL, AgencyService, agency_service
 from support.auditor import Auditor
-from support.participants import participant
+from support.participants import participant, small_site
+from support.soap import enveloped, message
 
 from gateway.demo.pki import Authority
 from gateway.demo.site import HOST, Site, free_ports, isnad
@@ -47,7 +48,7 @@ class Onboarding:
 @pytest.fixture(scope="module")
 def onboarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Onboarding]:
     (port,) = free_ports(1)
-    with prosecution_site(tmp_path_factory.mktemp("onboarding")) as made:
+    with small_site(tmp_path_factory.mktemp("onboarding"), participants=PARTICIPANTS) as made:
         (made.config / "pki" / "ppo.wsdl").write_bytes(WSDL.read_bytes())
         (made.config / "pki" / "other.pem").write_text(Authority("Elsewhere").pem)
         path = made.config / "agencies" / "ppo.yaml"

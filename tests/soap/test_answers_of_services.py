@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from agency_service import WSDL
 from cryptography.hazmat.primitives.asymmetric import ec
 from signed_parts import HeldKey, Signer, certificate
-from soap_parts import enveloped
+from support.agency_service import WSDL
+from support.soap import enveloped
 
 from adapters.soap.service import AGENCY, ANSWER_MAX_BYTES, Place, Service
 from crypto.origin import OriginError, wsse

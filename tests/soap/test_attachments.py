@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from soap_parts import JUDGMENTS, MESSAGES, PATH, Answer, Prosecution, enveloped, judgment
+from soap_parts import Prosecution
+from support.sample_records import JUDGMENTS, judgment
+from support.soap import MESSAGES, PATH, Answer, enveloped
 
 BOUNDARY = "uuid:0ca0e16e-feb1-426c-97d8-c4508ada5e82+id=7"
 INCLUDE = '<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="cid:records%40ppo.example"/>'

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from agency_service import WSDL, AgencyService, agency_service
 from cryptography import x509
 from lxml import etree
 from signed_parts import HeldKey, Signer, xmlsec1
-from soap_parts import CONTRACT, JUDGMENTS, Prosecution, enveloped, judgment, message, prosecution_site
+from soap_parts import PARTICIPANTS, Prosecution
+from support.agency_service import WSDL, AgencyService, agency_service
 from support.auditor import Auditor
-from support.participants import PATIENCE_S, participant
+from support.participants import PATIENCE_S, participant, small_site
+from support.sample_records import JUDGMENTS, judgment
+from support.soap import CONTRACT, enveloped, message
 
 from adapters.soap.breaker import REST_S
 from crypto.origin.wsse import WSSE
@@ -44,7 +46,7 @@ class Called:
 @pytest.fixture(scope="module")
 def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
     (port,) = free_ports(1)
-    with prosecution_site(tmp_path_factory.mktemp("calling")) as made:
+    with small_site(tmp_path_factory.mktemp("calling"), participants=PARTICIPANTS) as made:
         (made.config / "pki" / "ppo.wsdl").write_bytes(WSDL.read_bytes())
         path = made.config / "agencies" / "ppo.yaml"
         agency = yaml.safe_load(path.read_text())

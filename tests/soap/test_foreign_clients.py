@@ -14,9 +14,11 @@ import pytest
 import requests
 import zeep
 from lxml import etree
-from node_programs import node
 from signed_parts import Signer, b64, xmlsec1
-from soap_parts import MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
+from soap_parts import Prosecution
+from support.node_programs import node
+from support.sample_records import judgment, reference
+from support.soap import MESSAGES, PATH, Answer, enveloped, message
 
 from crypto.origin.wsse import BASE64, WSSE, WSU, X509_V3
 from crypto.origin.xml_signature import DS, EXC_C14N

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
-from soap_parts import JUDGMENTS, MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
+from soap_parts import Prosecution
+from support.sample_records import JUDGMENTS, judgment, reference
+from support.soap import MESSAGES, PATH, Answer, enveloped, message
 from test_wsdl import compiled
 
 from adapters.soap.names import ANSWER, ERROR, SOAP11, SOAP12

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soap_parts import enveloped, message
+from support.soap import enveloped, message
 
 from adapters.soap.envelope import Version, kind_of, opened
 from adapters.soap.multipart import Multipart

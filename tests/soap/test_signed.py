@@ -14,7 +14,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from signed_parts import HeldKey, Signer, certificate, xmlsec1
-from soap_parts import MESSAGES, Answer, Prosecution, enveloped, judgment, message, reference
+from soap_parts import Prosecution
+from support.sample_records import judgment, reference
+from support.soap import MESSAGES, Answer, enveloped, message
 
 from adapters.soap.names import SOAP11
 from crypto.errors import Tampered

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zeep
 from lxml import etree
-from node_programs import node
+from support.node_programs import node
 
 from adapters.soap import describe
 from adapters.soap.names import XS, messages_of

@@ -25,7 +25,7 @@ from gateway.demo.running import Running
 from gateway.demo.site import HOST, Site, in_memory, site
 
 NDJSON = "application/x-ndjson"
-PARTICIPANTS = {"cso", "moh", "nea"}
+PARTICIPANTS = frozenset({"cso", "moh", "nea"})
 PATIENCE_S = 90.0
 ANSWER_S = 30.0
 CORE = Path(__file__).with_name("core_process.py")
@@ -39,15 +39,20 @@ def participant(site: Site, name: str, url: str = "") -> httpx.Client:
 
 
 @contextmanager
-def small_site(folder: Path, broker: Broker | None = None, **settings: object) -> Iterator[Site]:
-    """Prepare a site of the two agencies that tests speak for, and the authority; as `gateway.demo.site`."""
+def small_site(
+    folder: Path,
+    broker: Broker | None = None,
+    participants: frozenset[str] = PARTICIPANTS,
+    **settings: object,
+) -> Iterator[Site]:
+    """Prepare a site of a few participants; otherwise as `gateway.demo.site`."""
     with site(folder, broker, workers=1, **settings) as made:
         for path in (made.config / "agencies").iterdir():
-            if path.stem not in PARTICIPANTS:
+            if path.stem not in participants:
                 path.unlink()
         for path in (made.config / "agreements").iterdir():
             agreement = yaml.safe_load(path.read_text())
-            if not {agreement["sender"], agreement["recipient"]} <= PARTICIPANTS:
+            if not {agreement["sender"], agreement["recipient"]} <= participants:
                 path.unlink()
         yield made
 

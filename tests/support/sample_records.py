@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import date
 from xml.sax.saxutils import escape, quoteattr
@@ -13,7 +15,11 @@ BORN = date(1958, 3, 14)
 CAIRO = 1
 NAME, MOTHER = "محمد أحمد عبد الرحمن حسن", "فاطمة محمود السيد"
 
+JUDGMENTS = "urn:eg:ppo:judgments:1"
+PRISONER = "28811034204512"
+
 Record = Mapping[str, object]
+_numbers = itertools.count(1)
 
 
 def national_id(serial: int = 13, born: date = BORN, governorate: int = CAIRO) -> str:
@@ -55,6 +61,26 @@ def registration(reference: str, name: str = NAME) -> str:
         '<Place kind="inside"><Governorate>01</Governorate><District>0107</District></Place>'
         "</Death></Deaths>"
     )
+
+
+def judgment(
+    number: str = "", *, item: str = "28", born: str = "03/11/1988", name: str = "مينا جرجس حنا ميخائيل"
+) -> str:
+    """Return a final judgment as the prosecution writes it (`ppo`, `deprivation.v1`)."""
+    return (
+        f'<Judgment xmlns="{JUDGMENTS}" kind="جديد"><NotificationNo>{escape(number or reference())}</NotificationNo>'
+        f'<Person nationalId="{PRISONER}"><Name>{escape(name)}</Name><MotherName>مريم عزيز بشارة</MotherName>'
+        f"<BirthDate>{born}</BirthDate><Sex>ذكر</Sex></Person>"
+        "<Case><Court>محكمة شمال القاهرة الابتدائية</Court><Number>1234 جنح قسم أول</Number><Year>2025</Year>"
+        "<JudgedOn>04/05/2026</JudgedOn><FinalOn>14/06/2026</FinalOn></Case>"
+        f'<Verdict item="{item}" suspended="لا" inAbsentia="لا"><Offence>PC-318</Offence><Penalty>حبس</Penalty>'
+        "<Months>12</Months></Verdict><NotifiedOn>20/06/2026</NotifiedOn></Judgment>"
+    )
+
+
+def reference() -> str:
+    """Return a number of a notification that nobody has used."""
+    return f"PPO-2026-{os.getpid() % 10_000:04}{next(_numbers):06}"
 
 
 def disposition(reference: str, agency: str, record_id: str, source_ref: str) -> dict[str, object]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node_programs import node
+from support.node_programs import node
 from support.participants import PATIENCE_S
 
 from gateway.demo.pki import Authority
 from gateway.demo.site import HOST
 
-SERVER = Path(__file__).with_name("server.js")
+SERVER = Path(__file__).with_name("agency_service.js")
 WSDL = Path(__file__).resolve().parents[2] / "adapters" / "soap" / "agency.wsdl"
 
 
