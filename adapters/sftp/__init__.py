@@ -16,6 +16,7 @@ from adapters.sftp.config import Config
 from adapters.sftp.desk import Desk
 from adapters.sftp.fetching import OutgoingSession
 from adapters.sftp.journal import Journal, listing
+from adapters.sftp.lane import Lane
 from adapters.sftp.outbound import SftpOutbound
 from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
@@ -40,12 +41,12 @@ class Inbound:
         tree = Tree(config.folder, files.keys)
         self._open = ExitStack()
         self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
-        landing = self._desk.landing
+        landing, lane = self._desk.landing, Lane(files.note)
         self._server = Server(
             config,
             files.agencies,
             files.keys.of_host,
-            lambda channel, current, origin: Session(channel, landing, current, origin),
+            lambda channel, current, origin: Session(channel, landing, current, origin, lane),
             refusals,
         )
         self._polling = Polling(files, tree, self._desk.journal, self._desk.landing)

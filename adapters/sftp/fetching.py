@@ -26,6 +26,7 @@ from asyncssh import (
     SSHServerChannel,
 )
 
+from adapters.sftp.dense import seek
 from adapters.sftp.outbound import file_name, line
 from adapters.sftp.refusing import Refusing
 from gateway.doors import Mailbox
@@ -49,6 +50,10 @@ class _Made:
 
     octets: bytes = field(repr=False)
     record_ids: tuple[str, ...]
+
+    def seek(self, offset: int, whence: int) -> int:
+        """See `dense.seek`; reading and writing say their places themselves."""
+        return seek(len(self.octets), offset, whence)
 
 
 class OutgoingSession(Refusing):

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.sftp.dense import seek
 from gateway.errors import Tampered
 
 BLOCK_BYTES = 64 << 10
@@ -71,6 +72,10 @@ class SealedFile:
             self._changed = True
             done += len(part)
         self.size = max(self.size, offset + len(data))
+
+    def seek(self, offset: int, whence: int) -> int:
+        """See `dense.seek`; reading and writing say their places themselves."""
+        return seek(self.size, offset, whence)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return up to `length` octets from a place; fewer at the end, none behind it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -29,11 +29,12 @@ from asyncssh import (
 )
 
 from adapters.sftp.landing import Landing, Upload
+from adapters.sftp.lane import PING, PING_PATH, Lane, Pinged, ping_described
 from adapters.sftp.names import IN, Spot, is_answer, spot
 from adapters.sftp.refusing import Refusing
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Lying
-from gateway.errors import IsnadError
+from gateway.errors import IsnadError, Rejected
 from gateway.files import FileAgency
 from gateway.records import Origin
 
@@ -46,7 +47,7 @@ _FOLDER = stat.S_IFDIR | 0o750
 _KEPT = stat.S_IFREG | 0o440
 _OWN = stat.S_IFREG | 0o640
 
-_Handle = Upload | SealedFile
+_Handle = Upload | SealedFile | Pinged
 
 log = structlog.get_logger()
 
@@ -60,9 +61,11 @@ class Session(Refusing):
         landing: Landing,
         current: Callable[[], FileAgency | None],
         origin: Origin,
+        lane: Lane,
     ) -> None:
         super().__init__(channel)
         self._landing = landing
+        self._lane = lane
         self._tree = landing.tree
         self._current = current
         self._origin = origin
@@ -70,9 +73,11 @@ class Session(Refusing):
 
     # Files
 
-    def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> _Handle:
+    def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> _Handle | Awaitable[_Handle]:
         """Open a file to be read, or one that is not yet whole to be written."""
         del attrs
+        if path == PING_PATH and not pflags & FXF_WRITE:
+            return self._pinged()
         there = self._spot(path)
         if len(self._open) >= OPEN_MAX:
             raise SFTPFailure("too many open files")
@@ -90,6 +95,12 @@ class Session(Refusing):
         self._open.add(handle)
         return handle
 
+    async def _pinged(self) -> _Handle:
+        with self._told():
+            handle = await self._lane.pinged(self._agency.name, self._origin.certificate)
+        self._open.add(handle)
+        return handle
+
     async def close(self, file_obj: object) -> None:
         """Close a file; one that was written is durable on return."""
         handle = _handle(file_obj)
@@ -98,6 +109,8 @@ class Session(Refusing):
         agency = self._agency
         self._open.discard(handle)
         with self._told():
+            if isinstance(handle, Pinged):
+                return
             if not isinstance(handle, Upload):
                 handle.close()
             elif self._hung_up():
@@ -115,7 +128,7 @@ class Session(Refusing):
             handle = self._open.pop()
             if isinstance(handle, Upload):
                 self._landing.abandon(handle)
-            else:
+            elif isinstance(handle, SealedFile):
                 handle.close()
 
     def read(self, file_obj: object, offset: int, size: int) -> bytes:
@@ -146,12 +159,16 @@ class Session(Refusing):
 
     def realpath(self, path: bytes) -> bytes:
         """Return the one name of a place."""
+        if path == PING_PATH:
+            return path
         there = self._spot(path)
         steps = [] if there.top else [IN, there.contract, there.name]
         return ("/" + "/".join(step for step in steps if step)).encode()
 
     def stat(self, path: bytes) -> SFTPAttrs:
         """Describe a place."""
+        if path == PING_PATH:
+            return ping_described()
         there = self._spot(path)
         if not there.is_file:
             if there.contract and there.contract not in self._agency.folders:
@@ -167,6 +184,8 @@ class Session(Refusing):
     def fstat(self, file_obj: object) -> SFTPAttrs:
         """Describe an open file."""
         handle = _handle(file_obj)
+        if isinstance(handle, Pinged):
+            return ping_described()
         size = handle.file.size if isinstance(handle, Upload) else handle.size
         return SFTPAttrs(type=FILEXFER_TYPE_REGULAR, size=size, permissions=_OWN)
 
@@ -179,6 +198,7 @@ class Session(Refusing):
             yield SFTPName(name.encode(), attrs=_folder())
         if there.top:
             yield SFTPName(IN.encode(), attrs=_folder())
+            yield SFTPName(PING.encode(), attrs=ping_described())
         elif not there.contract:
             for contract in sorted(self._agency.folders):
                 yield SFTPName(contract.encode(), attrs=_folder())
@@ -210,7 +230,9 @@ class Session(Refusing):
     def fsetstat(self, file_obj: object, attrs: SFTPAttrs) -> None:
         """See `setstat`."""
         handle = _handle(file_obj)
-        _same_size(attrs, handle.file.size if isinstance(handle, Upload) else handle.size)
+        if not isinstance(handle, Upload):
+            raise SFTPPermissionDenied("the file was opened to be read")
+        _same_size(attrs, handle.file.size)
 
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Refuse what is not there: there is a folder for each contract, and no other."""
@@ -234,7 +256,10 @@ class Session(Refusing):
             yield
         except IsnadError as error:
             # OpenSSH's client shows the status alone, so that its user may have to ask us what we said.
-            log.info("file.denied", agency=self._agency.name, code=error.code, rule=error.rule)
+            agency = self._agency.name
+            log.info("file.denied", agency=agency, code=error.code, rule=error.rule)
+            if isinstance(error, Rejected):
+                self._lane.denied(agency, self._origin.certificate, error)
             raise SFTPPermissionDenied(str(error)) from error
         except FileNotFoundError as error:
             raise SFTPError(FX_NO_SUCH_FILE, "no such file") from error
@@ -259,7 +284,7 @@ class Session(Refusing):
 
 
 def _handle(file_obj: object) -> _Handle:
-    if not isinstance(file_obj, Upload | SealedFile):
+    if not isinstance(file_obj, Upload | SealedFile | Pinged):
         raise SFTPFailure("no such handle")
     return file_obj
 

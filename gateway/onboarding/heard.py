@@ -13,7 +13,16 @@ from gateway.records import GATEWAY
 
 ENTRIES_MOST = 10_000
 TAKEN = frozenset({"ping.received", "record.accepted"})
-REFUSED = frozenset({"submission.refused", "submission.deferred", "stranger.refused", "record.refused"})
+REFUSED = frozenset(
+    {
+        "submission.refused",
+        "submission.deferred",
+        "stranger.refused",
+        "record.refused",
+        "file.refused",
+        "file.denied",
+    }
+)
 
 
 def tries(db: sqlite3.Connection, agency: str, from_ms: int, until_ms: int) -> Iterator[Finding]:

@@ -75,9 +75,15 @@ def test_asyncssh_puts_many_blocks_at_a_time(place: Place, cso: Person):
                 async with sftp.open(f"/in/{CSV}/{name}", "wb", block_size=MIB, max_requests=64) as file:
                     await file.write(content)
 
+    async def get() -> None:
+        async with await by_asyncssh(place) as connection, connection.start_sftp_client() as sftp:
+            await sftp.get(f"/in/{CSV}/wide.csv", cso.folder / "back.csv")  # it asks for holes first
+
     asyncio.run(put())
     assert place.answered("wide.csv").accepted == 20_000
     assert cso.get(f"/in/{CSV}/wide.csv") == octets
+    asyncio.run(get())
+    assert (cso.folder / "back.csv").read_bytes() == octets
 
 
 def test_a_transfer_that_was_cut_off_is_resumed_and_not_taken_before(place: Place, cso: Person):
