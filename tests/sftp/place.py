@@ -8,12 +8,11 @@ import dataclasses
 import hashlib
 import io
 import json
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import count as count_from
 from pathlib import Path
@@ -27,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from registry.registry_parts import Configuration
 from support.batches import RECIPIENT, LaneKeys
 from support.signing import LocalSigner
-from support.ssh import public_half
+from support.ssh import SshUser, public_half
 
 import contracts
 from adapters.sftp import Config, Inbound, inbound
@@ -138,43 +137,8 @@ class Place:
 
 
 @dataclass
-class Person:
-    """Somebody at an agency with OpenSSH: a folder with a key, and the gateway's host key pinned."""
-
-    folder: Path
-    user: str
-    port: int
-    host_key: str
-    key: str = "id"
-    options: list[str] = field(default_factory=list)
-
-    def options_of_ssh(self) -> list[str]:
-        known = self.folder / "known_hosts"
-        known.write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
-        return [
-            "-F", "/dev/null", "-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={known}",
-            "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-i", str(self.folder / self.key), *self.options,
-        ]  # fmt: skip
-
-    def sftp(self, *commands: str) -> subprocess.CompletedProcess[str]:
-        """Run OpenSSH's sftp with a batch of commands, from this folder."""
-        return subprocess.run(
-            ["sftp", *self.options_of_ssh(), "-P", str(self.port), "-b", "-", f"{self.user}@127.0.0.1"],
-            input="\n".join(commands) + "\n",
-            capture_output=True, text=True, cwd=self.folder, timeout=120, check=False,
-        )  # fmt: skip
-
-    def ssh(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run OpenSSH's ssh."""
-        return subprocess.run(
-            ["ssh", *self.options_of_ssh(), "-p", str(self.port), f"{self.user}@127.0.0.1", *arguments],
-            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def write(self, name: str, octets: bytes) -> Path:
-        path = self.folder / name
-        path.write_bytes(octets)
-        return path
+class Person(SshUser):
+    """Somebody at an agency with OpenSSH, who sends CSV files with their manifests."""
 
     def manifest(self, name: str, octets: bytes, count: int, number: int = 0, **changes: object) -> bytes:
         """Write the manifest beside a file, as the binding wants it."""
@@ -192,14 +156,6 @@ class Person:
         self.manifest(name, octets, count, number, **changes)
         done = self.sftp(f'put "{name}" /in/{CSV}/', f'put "{name}.manifest.json" /in/{CSV}/')
         assert done.returncode == 0, done.stderr
-
-    def get(self, path: str) -> bytes:
-        """Fetch a file."""
-        there = self.folder / "fetched"
-        there.unlink(missing_ok=True)
-        done = self.sftp(f'get "{path}" "{there}"')
-        assert done.returncode == 0, done.stderr
-        return there.read_bytes()
 
     def results(self, name: str, contract: str = CSV, encoding: str = "utf-8") -> list[dict[str, str]]:
         """Fetch the outcomes of a file."""

@@ -44,13 +44,6 @@ def test_each_record_of_a_message_is_answered_for_itself(prosecution: Prosecutio
     assert [answer.one(name) for name in ("accepted", "duplicate", "refused")] == ["1", "1", "2"]
 
 
-def test_ping_has_a_receipt_and_is_never_delivered(prosecution: Prosecution) -> None:
-    answer = Answer.of(prosecution.post(enveloped(message(operation="ping")), "ping"))
-    assert answer.one("agency") == "ppo"
-    entry = json.loads(json.loads(answer.one("receipt"))["entry"])
-    assert entry["kind"] == "ping.received"
-
-
 def test_the_receipt_of_a_record_can_be_read_again(prosecution: Prosecution) -> None:
     identifier = Answer.of(prosecution.post(enveloped(message(judgment())))).one("id")
     asked = f'<m:receipt xmlns:m="{MESSAGES}"><m:id>{identifier}</m:id></m:receipt>'

@@ -27,8 +27,9 @@ const operations = {
     return answer;
   },
   deliver(asked) {
-    say({ event: 'deliver', asked });
+    say({ event: 'attempt' });
     refuse();
+    say({ event: 'deliver', asked });
     return { reference: 'box-7' };
   },
   ping() {

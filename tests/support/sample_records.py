@@ -16,7 +16,7 @@ CAIRO = 1
 NAME, MOTHER = "محمد أحمد عبد الرحمن حسن", "فاطمة محمود السيد"
 
 JUDGMENTS = "urn:eg:ppo:judgments:1"
-PRISONER = "28811034204512"
+CONVICT, CONVICT_NID = "مينا جرجس حنا ميخائيل", "28811034204512"
 
 Record = Mapping[str, object]
 _numbers = itertools.count(1)
@@ -49,13 +49,13 @@ def notification(reference: str, **deceased: object) -> dict[str, object]:
     }
 
 
-def registration(reference: str, name: str = NAME) -> str:
-    """Return the register's document with one death (`cso`, `death.v1`)."""
+def registration(reference: str, name: str = NAME, *, nid: str = "", born: str = "") -> str:
+    """Return the register's document with one death (`cso`, `death.v1`); `born` is a day as `YYYY-MM-DD`."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<Deaths xmlns="urn:eg:moi:cso:deaths:1"><Death action="entry">'
-        f"<Reference>{escape(reference)}</Reference><Person nid={quoteattr(national_id())}>"
-        f"<Name>{escape(name)}</Name><MotherName>{MOTHER}</MotherName><BirthDate>{BORN}</BirthDate>"
+        f"<Reference>{escape(reference)}</Reference><Person nid={quoteattr(nid or national_id())}>"
+        f"<Name>{escape(name)}</Name><MotherName>{MOTHER}</MotherName><BirthDate>{born or BORN}</BirthDate>"
         "<Sex>1</Sex></Person><DiedOn>2026-06-02</DiedOn><RegisteredOn>2026-06-05</RegisteredOn>"
         "<RegistryNumber>1207/2026</RegistryNumber><Office>CSO-77</Office>"
         '<Place kind="inside"><Governorate>01</Governorate><District>0107</District></Place>'
@@ -64,12 +64,17 @@ def registration(reference: str, name: str = NAME) -> str:
 
 
 def judgment(
-    number: str = "", *, item: str = "28", born: str = "03/11/1988", name: str = "مينا جرجس حنا ميخائيل"
+    number: str = "",
+    *,
+    item: str = "28",
+    born: str = "03/11/1988",
+    name: str = CONVICT,
+    nid: str = CONVICT_NID,
 ) -> str:
     """Return a final judgment as the prosecution writes it (`ppo`, `deprivation.v1`)."""
     return (
         f'<Judgment xmlns="{JUDGMENTS}" kind="جديد"><NotificationNo>{escape(number or reference())}</NotificationNo>'
-        f'<Person nationalId="{PRISONER}"><Name>{escape(name)}</Name><MotherName>مريم عزيز بشارة</MotherName>'
+        f'<Person nationalId="{nid}"><Name>{escape(name)}</Name><MotherName>مريم عزيز بشارة</MotherName>'
         f"<BirthDate>{born}</BirthDate><Sex>ذكر</Sex></Person>"
         "<Case><Court>محكمة شمال القاهرة الابتدائية</Court><Number>1234 جنح قسم أول</Number><Year>2025</Year>"
         "<JudgedOn>04/05/2026</JudgedOn><FinalOn>14/06/2026</FinalOn></Case>"

@@ -128,29 +128,6 @@ def test_a_record_is_refused_and_its_senders_lane_remembers(running: Exchange, b
     assert refused(running, bad, "record.refused")["origin"]
 
 
-def test_a_bad_record_costs_its_neighbours_nothing_however_bad_it_is(running: Exchange) -> None:
-    bad = [b'{"a":' * 500, b"\xff\xfe", good("MOH-NEIGHBOUR-1").replace(b'"action"', b'"action":1,"action"')]
-    lines = [good("MOH-NEIGHBOUR-1"), *bad, good("MOH-NEIGHBOUR-2")]
-    answer = running.clients["moh"].post(
-        "/v1/death.v1/records", content=b"\n".join(lines), headers={"content-type": NDJSON, "accept": JSON}
-    )
-    outcomes = [one["outcome"] for one in answer.json()["outcomes"]]
-    assert outcomes == ["accepted", "refused", "refused", "refused", "accepted"]
-
-
-def test_a_replayed_record_keeps_its_place_and_a_conflicting_one_is_refused(running: Exchange) -> None:
-    moh, path = running.clients["moh"], "/v1/death.v1/records"
-    first = moh.post(path, json=notification("MOH-REPLAYED")).json()["outcomes"][0]
-    again = moh.post(path, json=notification("MOH-REPLAYED")).json()["outcomes"][0]
-    assert (first["outcome"], again["outcome"]) == ("accepted", "duplicate")
-    assert (again["id"], again["index"]) == (first["id"], first["index"])
-    before = running.auditor.size("moh")
-    conflict = moh.post(path, json=notification("MOH-REPLAYED", birth_date="15/03/1958"))
-    assert (conflict.status_code, conflict.json()["code"]) == (422, "record.conflict")
-    assert "record.conflict" in [one.get("code") for one in running.auditor.entries("moh", before)]
-    running.auditor.accepted_once()
-
-
 def test_an_idempotency_key_stands_for_one_body(running: Exchange) -> None:
     moh, headers = running.clients["moh"], {"idempotency-key": "day 2026-06-03"}
     body = notification("MOH-KEY-1")

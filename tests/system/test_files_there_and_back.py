@@ -7,8 +7,8 @@ import subprocess
 from contextlib import ExitStack, closing
 
 import pytest
-import yaml
 from support.auditor import Auditor
+from support.changing import change
 from support.draining import eventually
 from support.participants import core, participant, small_site
 from support.sample_records import notification, registration
@@ -56,21 +56,16 @@ def running(tmp_path_factory):
         theirs = stack.enter_context(server)
         change(
             site,
-            "cso",
+            "agencies/cso.yaml",
             delivery={"mode": "sftp", "server": theirs.as_configured(), "folder": str(theirs.incoming)},
         )
-        change(site, "moh", adapter=["rest", "sftp"], files={"keys": [site.ssh_key("moh")]})
+        change(site, "agencies/moh.yaml", adapter=["rest", "sftp"], files={"keys": [site.ssh_key("moh")]})
         site.serve()
         site.deliver()
         auditor = stack.enter_context(closing(Auditor(site)))
         core(site)
         offices = {name: Office(site, name, folder) for name in ("cso", "moh")}
         yield site, offices, theirs, auditor
-
-
-def change(site: Site, agency: str, **members) -> None:
-    path = site.config / "agencies" / f"{agency}.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | members, allow_unicode=True))
 
 
 def test_a_file_is_taken_and_the_answers_come_back_as_files_on_the_agencys_server(running):
