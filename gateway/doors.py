@@ -72,6 +72,27 @@ class Signatures(Protocol):
         """
 
 
+class Decryption(Protocol):
+    """Decrypts what senders encrypt for the gateway, with a key that it does not hold."""
+
+    def decrypt(self, envelope: bytes) -> bytes:
+        """Return a SOAP envelope as it was before its sender encrypted it; nothing in it is verified yet.
+
+        Blocks on the key server; call it outside the event loop.
+
+        Raises:
+            Rejected: `origin.*`: it is encrypted in another form than the one that is taken, or for somebody else.
+            Unavailable: it cannot be decrypted now.
+        """
+
+    def certificate(self) -> str:
+        """Return the certificate (PEM) that senders encrypt for. Blocks.
+
+        Raises:
+            Unavailable: there is none, or it cannot be had now.
+        """
+
+
 class Envelopes(Protocol):
     """Keeps signed messages as evidence of origin, sealed for their recipients."""
 
@@ -116,7 +137,8 @@ class Published:
 
     `source_schema` is the JSON Schema of the agency's own records when they are JSON, or None; `xml` is how they
     stand in XML, or None. `transports` names the adapters that may carry them. `examples` are records as the agency
-    would send them, by media type, made up and of the reserved range.
+    would send them, by media type, made up and of the reserved range. `encrypted` is whether some agreement lets
+    messages be encrypted beyond TLS.
     """
 
     contract: str
@@ -129,6 +151,7 @@ class Published:
     xml: XmlRecords | None
     transports: tuple[str, ...]
     examples: Mapping[str, str]
+    encrypted: bool = False
 
 
 class Publisher(Protocol):
@@ -169,6 +192,7 @@ class Gateway:
     published: Publisher
     health: Health
     envelopes: Envelopes
+    decryption: Decryption
 
 
 class Cursors(Protocol):

@@ -43,10 +43,10 @@ class Rules(Protocol):
         """
 
     def admit(self, submission: Submission) -> None:
-        """Refuse a submission whose media type, origin signature or quota its agreement does not allow.
+        """Refuse a submission whose media type, origin signature, encryption or quota its agreement does not allow.
 
         Raises:
-            Rejected: `contract.media_type`, `agreement.origin_signature_required`.
+            Rejected: `contract.media_type`, `agreement.origin_signature_required`, `agreement.encryption_*`.
             Unavailable: `quota.submissions`, with the seconds until the next one may come.
         """
 

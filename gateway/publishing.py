@@ -27,16 +27,20 @@ class Publishing:
     def __call__(self, agency: str) -> Sequence[Published]:
         """See `doors.Publisher`."""
         snapshot, now_ms = self._in_force(), time.time_ns() // 1_000_000
-        names = {
-            agreement.file.contract
+        agreed = [
+            agreement.file
             for agreement in snapshot.registry.agreements
             if agreement.file.sender == agency and agreement.covers(now_ms)
-        }
-        return [published_as(snapshot.catalogue.binding(agency, name)) for name in sorted(names)]
+        ]
+        encrypted = {file.contract for file in agreed if file.body_encryption != "refused"}
+        return [
+            published_as(snapshot.catalogue.binding(agency, name), encrypted=name in encrypted)
+            for name in sorted({file.contract for file in agreed})
+        ]
 
 
-def published_as(binding: contracts.Binding) -> Published:
-    """Return a contract as the agency of this binding meets it."""
+def published_as(binding: contracts.Binding, *, encrypted: bool = False) -> Published:
+    """Return a contract as the agency of this binding meets it; `encrypted` is whether messages may be."""
     contract = binding.contract
     return Published(
         contract=contract.name,
@@ -49,6 +53,7 @@ def published_as(binding: contracts.Binding) -> Published:
         xml=_xml(binding),
         transports=binding.transport,
         examples=_examples(binding),
+        encrypted=encrypted,
     )
 
 

@@ -43,6 +43,7 @@ class Submission:
 
     `recipient` is empty when the sender named none. `idempotency_key` is the sender's own, or empty. `body` yields
     octets in order and is read once; an adapter raises `Rejected` from it when the client breaks its own limits.
+    `encrypted` is whether the sender had encrypted it for the gateway, beyond the channel.
     `answered` is the position up to which its records were answered before, when it is taken up again after an
     interruption: they are passed over.
     """
@@ -57,6 +58,7 @@ class Submission:
     idempotency_key: str
     body: AsyncIterator[bytes]
     answered: int = 0
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ class ByRegistry:
         """See `ports.Rules.admit`.
 
         Raises:
-            Rejected: `contract.media_type`, `agreement.origin_signature_required`.
+            Rejected: `contract.media_type`, `agreement.origin_signature_required`, `agreement.encryption_*`.
             Unavailable: `quota.submissions`.
         """
         snapshot = self._in_force()
@@ -92,6 +92,10 @@ class ByRegistry:
             raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")
         if agreement.file.origin_signature == "required" and not submission.origin.signature:
             raise Rejected("agreement.origin_signature_required", "the agreement demands an origin signature")
+        if agreement.file.body_encryption == "required" and not submission.encrypted:
+            raise Rejected("agreement.encryption_required", "the agreement demands an encrypted Body")
+        if agreement.file.body_encryption == "refused" and submission.encrypted:
+            raise Rejected("agreement.encryption_refused", "the agreement allows no encrypted Body")
         try:
             self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
         except Unavailable as error:

@@ -32,6 +32,7 @@ _RULES = {
     "wrong_signature": "the signature must verify",
     "wrong_digest": "the body must be the one that was signed",
     "untrusted": "the certificate must be current, for signatures, and from an issuer registered for the agency",
+    "undecryptable": "what is encrypted must be for the gateway's current certificate",
     "body_too_long": "this algorithm signs a body as a whole, and that must be short enough",
 }
 
@@ -75,7 +76,7 @@ class OriginSignatures:
             verification.update(request.body)
             proof = verification.finish()
         except OriginError as error:
-            raise _rejected(error) from error
+            raise rejected(error) from error
         return replace(origin, signature=proof.scheme, key_id=proof.key_id)
 
     def verify_envelope(self, sender: str, origin: Origin, envelope: bytes) -> SignedBody:
@@ -84,7 +85,7 @@ class OriginSignatures:
         try:
             proof = wsse.verify(envelope, lambda der: self._holder(agency, der, now_s), now_s)
         except OriginError as error:
-            raise _rejected(error) from error
+            raise rejected(error) from error
         return SignedBody(replace(origin, signature="wsse", key_id=proof.key_id), proof.body, proof.mark)
 
     def _holder(self, agency: Agency, der: bytes, now_s: float) -> tuple[str, OriginKey]:
@@ -100,7 +101,8 @@ class OriginSignatures:
         return found
 
 
-def _rejected(error: OriginError) -> Rejected:
+def rejected(error: OriginError) -> Rejected:
+    """Return the refusal that says what of an origin signature does not hold."""
     return Rejected(f"origin.{error.reason}", _RULES[error.reason], "signature")
 
 

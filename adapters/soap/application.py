@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, MutableMapping
 
 import structlog
@@ -10,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 from adapters.soap.envelope import Version
 from adapters.soap.messages import Messages
 from adapters.soap.reply import headers_of, respond_fault
-from adapters.soap.request import call_of, contract_of
+from adapters.soap.request import CERTIFICATE_QUERY, call_of, contract_of
 from adapters.soap.wsdl import service, wsdl
 from gateway import metrics
 from gateway.doors import Gateway
-from gateway.errors import IsnadError, Unavailable
+from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.https.config import Config
 from gateway.https.problems import language_of
 from gateway.https.respond import respond, respond_problem
@@ -47,6 +48,9 @@ class Application:
         language = language_of(fields.get(b"accept-language", b""))
         version = Version.V11
         try:
+            if scope["method"] == "GET" and scope["query_string"] == CERTIFICATE_QUERY:
+                await self._show_certificate(scope, noticing)
+                return
             call = call_of(scope, fields, language)
             if call is None:
                 await self._show_wsdl(scope, fields, noticing)
@@ -73,6 +77,15 @@ class Application:
         known = host.partition(":")[0].lower() in self._names
         octets = wsdl(one, records, f"https://{host if known else self._names[0]}")
         await respond(send, 200, headers_of("text/xml", octets), octets)
+
+    async def _show_certificate(self, scope: Scope, send: Send) -> None:
+        """Answer with the certificate that messages are encrypted for, where an agreement lets the caller do so."""
+        agency, _ = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
+        one, _ = service(self._gateway.published(agency), contract_of(scope["path"]))
+        if not one.encrypted:
+            raise Rejected("request.unknown", "there must be such a resource")
+        octets = (await asyncio.to_thread(self._gateway.decryption.certificate)).encode()
+        await respond(send, 200, headers_of("application/pem-certificate-chain", octets), octets)
 
 
 def application(config: Config, gateway: Gateway) -> Application:

@@ -8,10 +8,11 @@ from enum import Enum
 
 from lxml import etree
 
-from adapters.soap.names import SOAP11, SOAP12, WSSE, Element, q
+from adapters.soap.names import SOAP11, SOAP12, WSSE, XENC, Element, q
 from gateway.errors import Rejected
 
 SECURITY = q(WSSE, "Security")
+ENCRYPTED = q(XENC, "EncryptedData")
 ATTRIBUTE_MAX_CHARS = 4096
 """Longer than any name, number or path; libxml2 itself would take 10 million."""
 _LONG_ATTRIBUTE = etree.XPath(f"boolean(//@*[string-length() > {ATTRIBUTE_MAX_CHARS}])")
@@ -99,10 +100,14 @@ def _media_type() -> Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An envelope whose parts are where they must be. `signed` is whether it has a Security header."""
+    """An envelope whose parts are where they must be. `signed` is whether it has a Security header.
+
+    `encrypted` is whether its Body holds what has to be decrypted first.
+    """
 
     body: Element
     signed: bool
+    encrypted: bool
 
 
 def parse(octets: bytes) -> Element:
@@ -152,7 +157,9 @@ def opened(octets: bytes, version: Version) -> Envelope:
         must = block.get(version.q("mustUnderstand"), "0").strip() in _MUST_UNDERSTAND
         if must and block.tag != SECURITY:
             raise Rejected("soap.must_understand", "only the header Security is understood", "Header")
-    return Envelope(root[-1], any(block.tag == SECURITY for block in blocks))
+    body = root[-1]
+    encrypted = len(body) == 1 and body[0].tag == ENCRYPTED
+    return Envelope(body, any(block.tag == SECURITY for block in blocks), encrypted)
 
 
 def sole(body: Element) -> Element:

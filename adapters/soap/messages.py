@@ -21,7 +21,7 @@ from adapters.soap.request import Call, Watched, expected_bytes, records_of, roo
 from adapters.soap.seen import Seen
 from adapters.soap.wsdl import service
 from gateway import metrics
-from gateway.doors import Evidence, Gateway, XmlRecords
+from gateway.doors import Evidence, Gateway, Published, XmlRecords
 from gateway.errors import IsnadError, Rejected
 from gateway.exchange import refused_submission
 from gateway.https.body import Body, Held, Room
@@ -66,13 +66,16 @@ class Messages:
         with Held(self._room) as held:
             try:
                 # Step 2. Is there such a service for this agency?
-                _, records = service(self._gateway.published(sender), call.contract)
+                published, records = service(self._gateway.published(sender), call.contract)
                 # Step 3. Read the envelope: all of the message, or its first part.
                 most = self._limits.max_signed_body_bytes
                 held.hold(expected_bytes(scope, most))
                 parts = Multipart(aiter(body), call.kind.boundary) if call.kind.boundary else None
                 envelope = await (root_of(parts, call.kind.start, most) if parts else body.whole(most))
-                # Step 4. Who signed it, and what does it ask for? Of a signed one only what was signed is read.
+                # Step 4. Who signed it, and what does it ask for? Of a signed one only what was signed is read; what
+                # was encrypted then is decrypted before, so that the signature is over what is read.
+                came, envelope = envelope, await self._decrypted(call, published, envelope)
+                submission = replace(submission, encrypted=envelope is not came)
                 submission, one = await self._asked(call, records, submission, envelope)
                 if one.operation in ("receipt", "ping"):
                     await self._answer_at_once(call, one, submission, send, complete=body.complete)
@@ -92,6 +95,14 @@ class Messages:
             # Step 5. Accept it, and answer.
             reply = Reply(call, one.operation, submission.id, send, self._limits.idle_timeout_s)
             await self._answer(one, submission, content, reply, body)
+
+    async def _decrypted(self, call: Call, published: Published, octets: bytes) -> bytes:
+        """Return an envelope as its sender signed it; the same octets when it is not encrypted."""
+        if b"EncryptedData" not in octets or not opened(octets, call.kind.version).encrypted:
+            return octets
+        if not published.encrypted:
+            raise Rejected("agreement.encryption_refused", "the agreement allows no encrypted Body", "Body")
+        return await asyncio.to_thread(self._gateway.decryption.decrypt, octets)
 
     async def _asked(
         self, call: Call, records: XmlRecords, submission: Submission, octets: bytes

@@ -17,6 +17,7 @@ from gateway.records import Origin
 from gateway.submissions import Whole
 
 PATH = re.compile(r"/soap/v1/(?P<contract>[a-z][a-z0-9-]{0,62}\.v[0-9]{1,3})\Z")
+CERTIFICATE_QUERY = b"certificate"
 WSDL_QUERIES = frozenset({b"wsdl", b"WSDL", b"singleWsdl"})
 
 

@@ -3,6 +3,9 @@
 connection.py   one pool of TLS connections, timeouts, errors
 session.py      logged in as one process, and staying so
 signer.py       checkpoints signed by the transit engine
+messages.py     SOAP messages signed by the transit engine
+decryption.py   what agencies encrypt for the gateway, decrypted by it
+certified.py    certificates for keys that stay there
 kv.py           lane secrets and recipients' keys
 prepare.py      an empty server made ready; keys shown and rotated
 """

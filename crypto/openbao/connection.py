@@ -31,6 +31,9 @@ CONNECTIONS = 2  # one renewal, one question about health
 PORT = 8200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
+_NOT_FOR_THE_KEY = "crypto/rsa: decryption error"
+"""What the transit engine says, with status 500, of a ciphertext of whatever form that is not for an RSA key."""
+
 T = TypeVar("T")
 
 
@@ -58,6 +61,10 @@ class NotFound(KeysUnavailable):
 
 class BadRequest(KeysUnavailable):
     """The server understood the call and refused it as wrong."""
+
+
+class Undecryptable(KeysUnavailable):
+    """The transit engine says that a ciphertext is not for the key."""
 
 
 class Nothing(msgspec.Struct):
@@ -149,6 +156,10 @@ class Connection:
             raise BadRequest(f"keys: {what} was refused: {error.args[0]}") from error
         except hvac.exceptions.VaultDown as error:
             raise KeysUnavailable("keys: the key server is sealed or not ready; unseal it") from error
+        except hvac.exceptions.InternalServerError as error:
+            if _NOT_FOR_THE_KEY in str(error):
+                raise Undecryptable(f"keys: {what} was given what is not for the key") from error
+            raise KeysUnavailable(f"keys: {what} failed with {type(error).__name__}") from error
         except hvac.exceptions.VaultError as error:
             raise KeysUnavailable(f"keys: {what} failed with {type(error).__name__}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -27,6 +27,7 @@ Reason = Literal[
     "wrong_digest",  # the body is not the one that was signed
     "body_too_long",  # longer than this algorithm can be verified over
     "untrusted",  # the certificate that came with it is not one to sign with
+    "undecryptable",  # what is encrypted is not for the gateway
 ]
 
 

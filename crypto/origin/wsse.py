@@ -19,6 +19,7 @@ from datetime import datetime
 
 from lxml import etree
 
+from crypto.origin.envelope import WSSE, WSU, header_and_body, id_of, only, parsed
 from crypto.origin.proof import OriginError, OriginKey
 from crypto.origin.xml_signature import (
     DIGESTS,
@@ -33,14 +34,11 @@ from crypto.origin.xml_signature import (
     verify_with,
 )
 
-SOAP = ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
-WSSE, WSU = f"{_OASIS}wssecurity-secext-1.0.xsd", f"{_OASIS}wssecurity-utility-1.0.xsd"
 X509_V3, BASE64 = f"{_OASIS}x509-token-profile-1.0#X509v3", f"{_OASIS}soap-message-security-1.0#Base64Binary"
 MAX_AGE_S, SKEW_S = 300, 60
 TOKEN_MAX_CHARS = 16 * 1024
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
-_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 
 Signer = Callable[[bytes], tuple[str, OriginKey]]
 """Returns key id and key of the holder of a certificate (DER); raises `OriginError` when it is not to be trusted."""
@@ -48,7 +46,6 @@ Signer = Callable[[bytes], tuple[str, OriginKey]]
 # Whatever a reader could take for an ID, in any namespace and letter case.
 _IDS = etree.XPath("//@*[translate(local-name(), 'ID', 'id') = 'id']")
 _SIGNATURES = etree.XPath("count(//ds:Signature)", namespaces={"ds": DS})
-_INSTRUCTIONS = etree.XPath("boolean(//processing-instruction())")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +70,13 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     Raises:
         OriginError: it proves nothing; the reason says why.
     """
-    root = _parsed(envelope)
+    root = parsed(envelope)
     # 1. Everything stands in one place: Envelope(Header, Body), Header(… one Security …), Security(three children).
-    header, body = _two(root)
-    security = _only(header, f"{{{WSSE}}}Security")
-    timestamp = _only(security, f"{{{WSU}}}Timestamp")
-    token = _only(security, f"{{{WSSE}}}BinarySecurityToken")
-    signature = _only(security, f"{{{DS}}}Signature")
+    header, body = header_and_body(root)
+    security = only(header, f"{{{WSSE}}}Security")
+    timestamp = only(security, f"{{{WSU}}}Timestamp")
+    token = only(security, f"{{{WSSE}}}BinarySecurityToken")
+    signature = only(security, f"{{{DS}}}Signature")
     if len(security) != len((timestamp, token, signature)):
         raise OriginError("malformed")
     if _SIGNATURES(root) != 1:
@@ -91,11 +88,11 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     # 3. What is signed is the Body that is read and the Timestamp beside it; naming the token is allowed.
     info, value, key_info = children(signature, "SignedInfo", "SignatureValue", "KeyInfo")
     method, references = signed_info(info)
-    targets = {_id(body): body, _id(timestamp): timestamp, _id(token): token}
-    if not {_id(body), _id(timestamp)} <= references.keys() <= targets.keys():
+    targets = {id_of(body): body, id_of(timestamp): timestamp, id_of(token): token}
+    if not {id_of(body), id_of(timestamp)} <= references.keys() <= targets.keys():
         raise OriginError("not_covered")
     # 4. The key is named by the token and by nothing else.
-    if _reference_of(key_info) != _id(token):
+    if _reference_of(key_info) != id_of(token):
         raise OriginError("malformed")
     # 5. It was made just now.
     _check_fresh(timestamp, now_s)
@@ -110,46 +107,7 @@ def verify(envelope: bytes, signer: Signer, now_s: float) -> SignedBody:
     # 8. The signature holds.
     signed = canonical(info, prefixes(elements(info)[0]))
     verify_with(key, method, octets(value.text), signed)
-    return SignedBody(key_id, hashed[_id(body)], hashlib.sha256(signed).digest())
-
-
-def _parsed(envelope: bytes) -> Element:
-    if b"<!DOCTYPE" in envelope:
-        raise OriginError("malformed")
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
-    try:
-        root = etree.fromstring(envelope, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise OriginError("malformed") from error
-    if _INSTRUCTIONS(root):
-        raise OriginError("malformed")
-    return root
-
-
-def _two(root: Element) -> tuple[Element, Element]:
-    for space in SOAP:
-        if root.tag == f"{{{space}}}Envelope":
-            parts = elements(root)
-            if [part.tag for part in parts] == [f"{{{space}}}Header", f"{{{space}}}Body"]:
-                return parts[0], parts[1]
-    raise OriginError("malformed")
-
-
-def _only(parent: Element, name: str) -> Element:
-    found = [child for child in elements(parent) if child.tag == name]
-    if len(found) != 1:
-        raise OriginError("ambiguous" if found else "malformed")
-    return found[0]
-
-
-def _id(node: Element) -> str:
-    """Return an element's ID: one `wsu:Id`, or the `Id` that node-soap writes."""
-    named = [name for name in (node.get(f"{{{WSU}}}Id"), node.get("Id")) if name is not None]
-    if len(named) != 1 or not _ID.fullmatch(named[0]):
-        raise OriginError("not_covered")
-    return named[0]
+    return SignedBody(key_id, hashed[id_of(body)], hashlib.sha256(signed).digest())
 
 
 def _reference_of(key_info: Element) -> str:

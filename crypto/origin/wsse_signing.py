@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 
 from lxml import etree
 
-from crypto.origin.wsse import BASE64, SOAP, WSSE, WSU, X509_V3
+from crypto.origin.envelope import SOAP, WSSE, WSU
+from crypto.origin.wsse import BASE64, X509_V3
 from crypto.origin.xml_signature import DS, ECDSA_SHA256, EXC_C14N, RSA_SHA256
 
 LIFE = timedelta(minutes=5)

@@ -18,6 +18,7 @@ import structlog
 from contracts.folder import SHIPPED
 from crypto.hpke import Suite
 from crypto.openbao import Session, TransitSigner
+from crypto.openbao.decryption import EnvelopeKey
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
 from crypto.openbao.messages import MessageSigner
 from crypto.openbao.prepare import show
@@ -29,6 +30,7 @@ from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, 
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
 from gateway.app.services import Caller, Pollers
 from gateway.cursors import CursorFile
+from gateway.decryption import MessageDecryption
 from gateway.doors import Gateway
 from gateway.envelopes import ENVELOPES, EnvelopeFile
 from gateway.errors import Unavailable
@@ -137,6 +139,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             published=Publishing(lambda: living.current),
             health=board,
             envelopes=envelopes,
+            decryption=MessageDecryption(EnvelopeKey(session)),
         )
         tls = GatewayTls(session, settings.keys.intake.role, settings.serve.listen.server_names)
         certificates.append(tls)

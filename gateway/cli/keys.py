@@ -11,7 +11,7 @@ import msgspec
 
 from crypto.errors import KeysUnavailable
 from crypto.hpke import Suite
-from crypto.openbao import Administrator, Connection
+from crypto.openbao import Administrator, Connection, decryption
 from crypto.openbao import prepare as server
 from crypto.openbao.kv import Holder
 
@@ -90,6 +90,20 @@ def init(  # noqa: PLR0917  click passes options by name
             "ssh_keys": prepared.ssh_keys,
         }
     )
+
+
+@keys.command("encryption")
+@click.option("--host", required=True, help="The gateway's DNS name, for the certificate.")
+@click.option(
+    "--new", is_flag=True, help="Give the key another version first; the one before goes on decrypting."
+)
+@click.pass_obj
+def encryption(administrator: Administrator, host: str, new: bool) -> None:  # noqa: FBT001  a flag
+    """Print the certificate that agencies encrypt SOAP messages for; it and its key are made if there are none."""
+    try:
+        click.echo(decryption.offer(administrator, host, new=new), nl=False)
+    except KeysUnavailable as error:
+        raise click.ClickException(str(error)) from error
 
 
 @keys.command("show")

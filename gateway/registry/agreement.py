@@ -47,6 +47,8 @@ class AgreementFile(Document):
     valid_from: Moment
     valid_until: Moment
     origin_signature: Literal["required", "optional"]
+    body_encryption: Literal["required", "optional", "refused"] = "refused"
+    """Whether SOAP messages under it are encrypted for the gateway, beyond TLS."""
     reviewed_by: Annotated[tuple[Line, ...], Field(min_length=1, max_length=8)]
     """Offices that approved it, never persons."""
     originals_kept_days: Annotated[int, Field(ge=1, le=3650)] = 30

@@ -95,7 +95,17 @@ def serving(desk):
     context.load_verify_locations(cadata=desk.authority.pem)
     loaded(context, desk.authority.issue("gateway", hosts=["localhost"], server=True))
     gateway = Gateway(
-        desk.accept, desk, None, desk.note, None, None, Refusals(), lambda _: (), lambda: (True, {}), None
+        desk.accept,
+        desk,
+        None,
+        desk.note,
+        None,
+        None,
+        Refusals(),
+        lambda _: (),
+        lambda: (True, {}),
+        None,
+        None,
     )
     listener = inbound(Config(port=0, grace_s=1), gateway, context)
     loop = asyncio.new_event_loop()

@@ -56,6 +56,20 @@ def test_a_rotated_key_is_shown_beside_the_old_one(server: Server, tmp_path: Pat
     assert rotated in shown
 
 
+def test_the_certificate_to_encrypt_for_is_made_once_and_anew_when_told(
+    server: Server, tmp_path: Path
+) -> None:
+    isnad_keys(server, tmp_path, *INIT)
+
+    first, again, newer = (
+        isnad_keys(server, tmp_path, "encryption", "--host", "localhost", *more).stdout
+        for more in ((), (), ("--new",))
+    )
+
+    assert first.startswith("-----BEGIN CERTIFICATE-----")
+    assert (first == again, first == newer) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -6,6 +6,9 @@ import os
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from services.openbao import KeyServer, plan
 
 from crypto import note
@@ -23,7 +26,8 @@ from crypto.openbao import (
     wrapping_token,
 )
 from crypto.openbao import prepare as preparing
-from crypto.openbao.connection import Answer, Nothing
+from crypto.openbao.connection import Answer, Nothing, Undecryptable
+from crypto.openbao.decryption import ENVELOPE_KEY, EnvelopeKey, offer
 from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY
 from gateway.demo.pki import Authority
 
@@ -194,6 +198,40 @@ def test_only_those_who_need_it_may(openbao: KeyServer, call: tuple[str, str], a
             refusals.add(str(error))
     assert did == allowed
     assert refusals <= {f"keys: {method} {path} is not allowed with this login"}
+
+
+def test_the_key_of_messages_decrypts_by_one_padding_for_the_intake_alone(own_openbao: KeyServer) -> None:
+    least = holder_of(own_openbao, "isnad-admin")
+    pem = offer(least, "localhost", new=False)
+    public = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    intake = own_openbao.session("intake")
+    key = EnvelopeKey(intake)
+    oaep = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
+    old = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)  # noqa: S303  refused below
+
+    assert (key.certificate(), offer(least, "localhost", new=False)) == (pem, pem)
+    assert key.unwrap(public.encrypt(b"k" * 32, oaep)) == b"k" * 32
+    for other in (old, padding.PKCS1v15()):
+        assert key.unwrap(public.encrypt(b"k" * 32, other)) is None
+    assert key.unwrap(b"") is None
+
+    asked = {"ciphertext": "vault:v1:AA=="}
+    for more in ({"padding_scheme": "pkcs1v15"}, {"padding_scheme": "oaep"}, {"batch_input": [asked]}):
+        with pytest.raises(KeysUnavailable, match="not allowed"):
+            intake.call("POST", f"transit/decrypt/{ENVELOPE_KEY}", {**asked, **more}, answer=Nothing)
+    with pytest.raises(Undecryptable):
+        intake.call("POST", f"transit/decrypt/{ENVELOPE_KEY}", asked, answer=Nothing)
+    for who in sorted(EVERYBODY - {"intake"}):
+        with pytest.raises(KeysUnavailable, match="not allowed"):
+            caller(own_openbao, who).call("POST", f"transit/decrypt/{ENVELOPE_KEY}", asked, answer=Nothing)
+    with pytest.raises(KeysUnavailable, match="not allowed"):
+        intake.call("GET", f"transit/export/encryption-key/{ENVELOPE_KEY}", answer=Nothing)
+
+
+def test_without_a_key_of_messages_it_is_said_so(openbao: KeyServer) -> None:
+    with pytest.raises(KeysUnavailable, match="nothing at"):
+        EnvelopeKey(openbao.session("intake")).certificate()
 
 
 def caller(openbao: KeyServer, who: str) -> Session | Administrator:

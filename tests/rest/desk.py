@@ -62,7 +62,17 @@ class Desk:
     @property
     def gateway(self) -> Gateway:
         return Gateway(
-            self.accept, self, self, self.note, self, self, self.refusals, self.published, self.health, self
+            self.accept,
+            self,
+            self,
+            self.note,
+            self,
+            self,
+            self.refusals,
+            self.published,
+            self.health,
+            self,
+            self,
         )
 
     @property
@@ -207,6 +217,13 @@ class Desk:
     # Envelopes
     async def keep(self, submission: Submission, envelope: bytes) -> None:
         self.envelopes[submission.id] = envelope
+
+    # Decryption
+    def decrypt(self, envelope: bytes) -> bytes:  # noqa: ARG002  as the door has it
+        raise Rejected("origin.undecryptable", "what is encrypted must be for the gateway")
+
+    def certificate(self) -> str:
+        raise Unavailable("unavailable.keys", "nothing is decrypted here")
 
     # Replays
     def check(self, submission: Submission, digest: bytes) -> None:

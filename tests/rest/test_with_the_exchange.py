@@ -28,6 +28,7 @@ from crypto.receipt import BatchReceipt, Receipt, verify_receipt
 from gateway import exchange
 from gateway.doors import Gateway
 from gateway.envelopes import ENVELOPES, EnvelopeFile
+from gateway.errors import Rejected, Unavailable
 from gateway.groups import Groups
 from gateway.identities import Certificates
 from gateway.log.committer import Committer
@@ -54,6 +55,16 @@ class Recipients:
 
     def public(self, kid: str) -> PublicKey:
         return dataclasses.replace(RECIPIENT.public(), kid=kid)
+
+
+class NothingToDecrypt:
+    """Nobody encrypts messages over REST."""
+
+    def decrypt(self, envelope: bytes) -> bytes:  # noqa: ARG002  as the door has it
+        raise Rejected("origin.undecryptable")
+
+    def certificate(self) -> str:
+        raise Unavailable("unavailable.keys")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +111,7 @@ def client(
             published=Publishing(lambda: snapshot),
             health=lambda: (True, {}),
             envelopes=stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules))),
+            decryption=NothingToDecrypt(),
         )
         authority = configuration.authority
         tls = server_context(authority.issue("gateway", hosts=[HOST], server=True), authority.pem)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from lxml import etree
 
-from crypto.origin.wsse import WSU
+from crypto.origin.envelope import WSU
 from crypto.origin.wsse_signing import EnvelopeSigner, sign
 from crypto.origin.xml_signature import DS
 from gateway.demo.pki import Authority

@@ -52,6 +52,13 @@ class Prosecution:
         """Put a certificate on the list that the registry refers to."""
         self.site.revoke(Issued(issued, "", ec.generate_private_key(ec.SECP256R1())))
 
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not done():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
     def until_refused(self, envelope: Callable[[], bytes], code: str) -> None:
         """Send one message after the other until the code is the answer."""
         deadline = time.monotonic() + PATIENCE_S

@@ -23,7 +23,7 @@ from support.sample_records import JUDGMENTS, judgment
 from support.soap import CONTRACT, enveloped, message
 
 from adapters.soap.breaker import REST_S
-from crypto.origin.wsse import WSSE
+from crypto.origin.envelope import WSSE
 from gateway.demo.running import Running
 from gateway.demo.site import HOST, free_ports
 

@@ -20,7 +20,8 @@ from support.node_programs import node
 from support.sample_records import judgment, reference
 from support.soap import MESSAGES, PATH, Answer, enveloped, message
 
-from crypto.origin.wsse import BASE64, WSSE, WSU, X509_V3
+from crypto.origin.envelope import WSSE, WSU
+from crypto.origin.wsse import BASE64, X509_V3
 from crypto.origin.xml_signature import DS, EXC_C14N
 from gateway.demo.site import in_memory
 

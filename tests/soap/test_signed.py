@@ -22,7 +22,7 @@ from adapters.soap.names import SOAP11
 from crypto.errors import Tampered
 from crypto.evidence import open_evidence, seal_evidence
 from crypto.hpke import PrivateKey, Suite
-from crypto.origin.wsse import WSSE, WSU
+from crypto.origin.envelope import WSSE, WSU
 from crypto.origin.xml_signature import DS, EXC_C14N
 from crypto.pki import fingerprint
 from gateway.demo.pki import Authority

@@ -1,4 +1,4 @@
-# `isnad keys init` and `isnad keys rotate` need this and no more. It may create secrets but not read or replace
+# `isnad keys init`, `encryption` and `rotate` need this and no more. It may create secrets but not read or replace
 # them. Who holds it can still rewrite the policies, so a token with it is made for one occasion, by two people, and
 # every use of it is in the audit log.
 
@@ -62,6 +62,9 @@ path "isnad/data/recipients/+" {
 path "isnad/data/ssh/+" {
   capabilities = ["create", "read"]
 }
+path "isnad/data/envelopes/+" {
+  capabilities = ["create", "read"]
+}
 path "isnad/metadata/+/+" {
   capabilities = ["read"]
 }
@@ -77,6 +80,16 @@ path "pki/roles/isnad-intake" {
 }
 path "pki/roles/isnad-deliver" {
   capabilities = ["create", "update"]
+}
+path "pki/roles/isnad-envelopes" {
+  capabilities = ["create", "update"]
+}
+path "pki/sign/isnad-envelopes" {
+  capabilities = ["update"]
+}
+# The request for the certificate is signed with the key that it is for.
+path "transit/sign/isnad-envelopes/sha2-256" {
+  capabilities = ["update"]
 }
 path "pki/issuer/default/json" {
   capabilities = ["read"]

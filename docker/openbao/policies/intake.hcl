@@ -1,4 +1,4 @@
-# Intake seals and signs. It can open nothing: no seed is within its reach.
+# Intake seals and signs. It can open nothing that is sealed: no seed is within its reach.
 
 # Sign checkpoints.
 path "transit/sign/isnad-log-ed25519" {
@@ -48,6 +48,18 @@ path "transit/sign/isnad-messages/sha2-256" {
   capabilities = ["update"]
 }
 path "transit/keys/isnad-messages" {
+  capabilities = ["read"]
+}
+
+# Have what agencies encrypted for the gateway decrypted, by RSA-OAEP and not by the older padding, one at a time.
+path "transit/decrypt/isnad-envelopes" {
+  capabilities      = ["update"]
+  denied_parameters = { "padding_scheme" = [], "batch_input" = [] }
+}
+path "transit/keys/isnad-envelopes" {
+  capabilities = ["read"]
+}
+path "isnad/data/envelopes/+" {
   capabilities = ["read"]
 }
 
