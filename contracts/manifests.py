@@ -61,6 +61,12 @@ class ManifestRules:
         """Return the name of the manifest beside the data file called `file`."""
         return self.document.name.replace("{file}", file)
 
+    def file_of(self, name: str) -> str:
+        """Return the name of the data file whose manifest is called `name`, or `name` when no manifest is."""
+        before, _, after = self.document.name.partition("{file}")
+        named = name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
+        return name[len(before) : len(name) - len(after)] if named else name
+
     def read(self, octets: bytes) -> Manifest:
         """Read a manifest: a flat JSON object with the members that the binding names, and no other.
 

@@ -9,25 +9,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import closing
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from adapters.sftp.examining import Examination
 from adapters.sftp.journal import Entry, Journal, State, Waiting
 from adapters.sftp.landing import Landing, companions
 from adapters.sftp.names import ANSWERS
+from adapters.sftp.sealed import SealedFile
 from adapters.sftp.taking import Taking
-from adapters.sftp.tree import Tree
+from adapters.sftp.together import Together
+from adapters.sftp.tree import Tree, Written
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected, Tampered, Unavailable
 from gateway.files import Files, Folder
 from gateway.records import Event
 
 SMALL_BYTES = 1 << 20
-SMALL_AT_ONCE = 32
+SMALL_AT_ONCE = 64
 LARGE_AT_ONCE = 2
+GATHER_S = 0.1
+"""How long files gather, at most: those that are begun together share groups, signatures, transactions and syncs."""
 LOOK_S = 1.0
 RETRY_MOST_S = 60
 
@@ -48,6 +53,7 @@ class Desk:
         self._running: dict[str, tuple[Waiting, asyncio.Task[None]]] = {}
         self._turns: dict[Series, asyncio.Lock] = {}
         self._not_before: dict[str, float] = {}
+        self._end = Together(self._end_all)
         self._main: asyncio.Task[None] | None = None
 
     def wake(self) -> None:
@@ -68,6 +74,7 @@ class Desk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end.end()
 
     async def remove_due(self) -> None:
         """Remove originals and answers that have been kept as long as agreed, and have the log say so.
@@ -98,6 +105,7 @@ class Desk:
                 log.warning("files.held_up", code=error.code)
             except Exception:  # the outermost loop: the next turn may do better
                 log.exception("files.held_up")
+            await asyncio.sleep(GATHER_S)
             try:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
             except TimeoutError:
@@ -150,17 +158,14 @@ class Desk:
         if folder is None:  # the agreement has ended since: what landed under it waits for it to be renewed
             self._later(entry, Unavailable("unavailable.agreement", retry_after_s=RETRY_MOST_S))
             return
-        taking = Taking(self._files, self._tree, self.journal, folder)
+        taking = Taking(self._files, self._tree, self.journal, folder, self._end)
         try:
             try:
-                resumed = entry.state is State.TAKEN
-                if not resumed:
-                    async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
-                        entry = await Examination(self._files, self._tree, self.journal, folder).of(entry)
-                        entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
-                        self.journal.put(entry, lazy=True)
-                    await self._gap(entry)
-                await taking.take(entry, resumed=resumed)
+                with closing(self._original(entry)) as original:
+                    resumed = entry.state is State.TAKEN
+                    if not resumed:
+                        entry = await self._examined(entry, folder, original)
+                    await taking.take(entry, original, resumed=resumed)
             except (Rejected, Tampered) as error:
                 current = self.journal.at(entry.agency, entry.contract, entry.name) or entry
                 await taking.refuse(current, error)
@@ -172,6 +177,27 @@ class Desk:
         except Exception:  # the outermost loop: the file is tried again
             log.exception("file.held_up", submission=entry.id, sender=entry.agency)
             self._later(entry, Unavailable("unavailable.internal", retry_after_s=RETRY_MOST_S))
+
+    def _original(self, entry: Entry) -> SealedFile:
+        try:
+            return self._tree.opened(entry.agency, entry.contract, entry.name)
+        except FileNotFoundError as error:
+            raise Tampered("tampered.file", "a kept file must be where it was") from error
+
+    async def _examined(self, entry: Entry, folder: Folder, original: SealedFile) -> Entry:
+        """Return a file's entry once it may be taken; those of a series are examined one after the other."""
+        examination = Examination(self._files, self._tree, self.journal, folder)
+        async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
+            entry = await examination.of(entry, original)
+            entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
+            self.journal.put(entry)
+        await self._gap(entry)
+        return entry
+
+    async def _end_all(self, ended: Sequence[tuple[Entry, Sequence[Written]]]) -> None:
+        """Write the last answers of files, and only then that they have ended."""
+        await self._tree.write([each for _, answers in ended for each in answers])
+        self.journal.put(*(entry for entry, _ in ended))
 
     async def _gap(self, entry: Entry) -> None:
         """Report that files are missing before this one."""

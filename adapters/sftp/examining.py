@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from contextlib import closing
+
+from msgspec.structs import replace
 
 from adapters.sftp.journal import Entry, Journal
 from adapters.sftp.names import SIGNATURE
@@ -34,19 +36,17 @@ class Examination:
         self._journal = journal
         self._folder = folder
 
-    async def of(self, entry: Entry) -> Entry:
-        """Return what a file is, once nothing speaks against taking it.
+    async def of(self, entry: Entry, original: SealedFile) -> Entry:
+        """Return what a file is, once nothing speaks against taking it; `original` is it, opened.
 
         Raises:
             Rejected: `file.*`, `record.manifest.*`, `origin.*`, `agreement.origin_signature_required`.
             Tampered: `tampered.file`; it is not as it was received.
         """
-        place = entry.agency, entry.contract, entry.name
         # 1. What arrived, octet for octet.
-        lying = self._tree.lying(*place)
-        if lying is None or lying.size != entry.size:
+        if original.size != entry.size:
             raise Tampered("tampered.file", "a kept file must be as long as it was")
-        digest = await self._digest(*place)
+        digest = await _digest(original)
         entry = replace(entry, sha256=digest.hex(), media_type=self._media_type(entry.name))
         # 2. Whose is it? A signature stands over the manifest, which has the file's hash, or over the file.
         rules = self._folder.rules.manifest
@@ -67,17 +67,8 @@ class Examination:
             entry = self._in_series(entry, manifest)
         # 6. Has it as many records as it says? Nothing is taken of one that is cut short, or is another.
         if rules is not None and manifest is not None and not rules.tolerant:
-            await self._count(entry, manifest)
+            await self._count(entry, original, manifest)
         return entry
-
-    async def _digest(self, agency: str, contract: str, name: str) -> bytes:
-        file = self._tree.opened(agency, contract, name)
-        try:
-            if file.size <= SMALL_BYTES:
-                return _hashed(file)
-            return await asyncio.to_thread(_hashed, file)
-        finally:
-            file.close()
 
     def _media_type(self, name: str) -> str:
         inner = inner_name(name)
@@ -93,23 +84,24 @@ class Examination:
                 )
             return entry
         signature = self._small(entry, signed_name + SIGNATURE, SIGNATURE_MAX_BYTES, "origin.malformed")
-        over = digest if signed_name == entry.name else await self._digest(*place, signed_name)
+        over = digest if signed_name == entry.name else await self._digest_of(*place, signed_name)
         origin = Origin(entry.certificate, channel="ssh")
         proven = await asyncio.to_thread(self._files.signatures.verify, entry.agency, origin, over, signature)
         return replace(entry, signature=proven.signature, key_id=proven.key_id)
+
+    async def _digest_of(self, agency: str, contract: str, name: str) -> bytes:
+        with closing(self._tree.opened(agency, contract, name)) as file:
+            return await _digest(file)
 
     def _manifest(self, rules: ManifestRules, entry: Entry) -> Manifest:
         octets = self._small(entry, rules.name_for(entry.name), MANIFEST_MAX_BYTES, "record.manifest.syntax")
         return read_manifest(rules, octets)
 
     def _small(self, entry: Entry, name: str, most: int, code: str) -> bytes:
-        file = self._tree.opened(entry.agency, entry.contract, name)
-        try:
+        with closing(self._tree.opened(entry.agency, entry.contract, name)) as file:
             if file.size > most:
                 raise Rejected(code, f"at most {most} bytes")
             return file.read(0, most)
-        finally:
-            file.close()
 
     def _in_series(self, entry: Entry, manifest: Manifest) -> Entry:
         highest = self._journal.highest_sequence(entry)
@@ -117,13 +109,9 @@ class Examination:
             raise Rejected("file.sequence_repeated", "a sequence number stands for one file", "sequence")
         return replace(entry, missing=max(0, entry.sequence - highest - 1) if manifest.total is None else 0)
 
-    async def _count(self, entry: Entry, manifest: Manifest) -> None:
-        file = self._tree.opened(entry.agency, entry.contract, entry.name)
-        try:
-            chunks = body(unpacked(file, entry.name), at_once=is_small(file, entry.name))
-            count = await self._files.count(entry.agency, entry.contract, entry.media_type, chunks)
-        finally:
-            file.close()
+    async def _count(self, entry: Entry, original: SealedFile, manifest: Manifest) -> None:
+        chunks = body(unpacked(original, entry.name), at_once=is_small(original, entry.name))
+        count = await self._files.count(entry.agency, entry.contract, entry.media_type, chunks)
         if count != manifest.count:
             raise Rejected("file.contradicted", "as many records as the manifest says", "count")
 
@@ -156,6 +144,11 @@ def _compare(rules: ManifestRules, manifest: Manifest, entry: Entry) -> None:
         raise Rejected("file.contradicted", "as long as the manifest says", "size")
     if manifest.name is not None and manifest.name != entry.name:
         raise Rejected("file.contradicted", "called as the manifest says", "name")
+
+
+async def _digest(file: SealedFile) -> bytes:
+    """Return a file's SHA-256, 32 bytes."""
+    return _hashed(file) if file.size <= SMALL_BYTES else await asyncio.to_thread(_hashed, file)
 
 
 def _hashed(file: SealedFile) -> bytes:

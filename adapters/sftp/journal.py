@@ -6,12 +6,16 @@ A file is `landing` while it is sent, `whole` once it says so, then `taken` row 
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
+
+import msgspec
 
 from gateway.errors import Unavailable
 
@@ -26,8 +30,7 @@ class State(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A file. Times are Unix ms, and 0 until they come; sizes are in octets of plaintext.
 
     `certificate`, `signature` and `key_id` are its origin's. `sha256` (hex) is empty until the file is whole, and
@@ -67,7 +70,9 @@ class Entry:
     receipts_bytes: int = 0
 
 
-_COLUMNS = tuple(column.name for column in fields(Entry))
+_COLUMNS = Entry.__struct_fields__
+_STATE = _COLUMNS.index("state")
+_STATES = {state.value: state for state in State}
 _PROGRESS = (
     "position", "accepted", "duplicate", "quarantined", "refused", "first_index", "last_index",
     "results_bytes", "receipts_bytes",
@@ -91,6 +96,11 @@ CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
 CREATE INDEX IF NOT EXISTS file_waiting ON file (state, whole_ms) WHERE removed_ms = 0;
 CREATE INDEX IF NOT EXISTS file_landing ON file (agency, contract) WHERE state = 'landing' AND removed_ms = 0;
 """
+_VALUES = attrgetter(*_COLUMNS)
+_PUT = (
+    f"INSERT INTO file ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  names of fields
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
+)
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM file"  # noqa: S608  the names of the class's own fields
 
 
@@ -108,8 +118,7 @@ class Waiting:
 class Journal:
     """The one who writes it.
 
-    What a client was told outlasts a power cut: that its file is closed, renamed, whole or gone. How far a file was
-    taken outlasts the death of the process only; what a power cut takes of that is worked out again from the log.
+    What is written outlasts the death of the process at once, and a power cut after `sync`.
 
     Raises:
         Unavailable: `unavailable.store`; any method may.
@@ -118,15 +127,22 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
+        # Commits are appended to the write-ahead log, and `sync` waits for the disk: once for many, in another thread.
+        self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._lazy = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._lazy.execute("PRAGMA synchronous=NORMAL")
+        self._log = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
         """Close it."""
-        self._lazy.close()
         self._db.close()
+        os.close(self._log)
+
+    def sync(self) -> None:
+        """Have everything that was written so far outlast a power cut."""
+        try:
+            os.fdatasync(self._log)
+        except OSError as error:
+            raise Unavailable("unavailable.store", "the journal of files must be writable") from error
 
     def known(self, name: str) -> Entry | None:
         """Return a file by its id."""
@@ -145,6 +161,14 @@ class Journal:
         return self._read(
             "WHERE (agency, contract) = (?, ?) AND state = 'landing' AND removed_ms = 0", agency, contract
         )
+
+    def landing_as(self, agency: str, contract: str, names: Collection[str]) -> Sequence[Entry]:
+        """Return what of a folder has one of these names and is not whole."""
+        return self._read(
+            f"WHERE (agency, contract) = (?, ?) AND name IN ({', '.join('?' * len(names))}) "
+            "AND state = 'landing' AND removed_ms = 0",
+            agency, contract, *names,
+        )  # fmt: skip
 
     def all_landing(self) -> Sequence[Entry]:
         """Return what is not whole, of all agencies."""
@@ -201,18 +225,19 @@ class Journal:
         """Remember that a file's answers are where it came from."""
         self._write("UPDATE file SET returned_ms = ? WHERE id = ?", [entry.ended_ms, entry.id])
 
-    def put(self, entry: Entry, *, lazy: bool = False) -> None:
-        """Write all of a file's entry; `lazy` when a power cut may take it back."""
-        marks = ", ".join("?" * len(_COLUMNS))
-        names = ", ".join(_COLUMNS)
-        updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")
-        query = f"INSERT INTO file ({names}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET {updates}"  # noqa: S608
-        self._write(query, [getattr(entry, name) for name in _COLUMNS], lazy=lazy)
+    def put(self, *entries: Entry) -> None:
+        """Write all of files' entries, in one transaction."""
+        if len(entries) == 1:
+            self._write(_PUT, _VALUES(entries[0]))
+            return
+        with _translated("writable"), self._db:
+            self._db.execute("BEGIN")
+            self._db.executemany(_PUT, map(_VALUES, entries))
 
     def progress(self, entry: Entry) -> None:
         """Write how far a file was answered."""
         query = f"UPDATE file SET {', '.join(f'{name} = ?' for name in _PROGRESS)} WHERE id = ?"  # noqa: S608
-        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id], lazy=True)
+        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id])
 
     def removed(self, entry: Entry, now_ms: int) -> None:
         """Remember that a file's octets are gone; what it was stays known, so that a repeat is recognised."""
@@ -226,9 +251,9 @@ class Journal:
         with _translated("readable"):
             return [_entry(row) for row in self._db.execute(f"{_SELECT} {clause}", values)]
 
-    def _write(self, query: str, values: Sequence[object], *, lazy: bool = False) -> None:
+    def _write(self, query: str, values: Sequence[object]) -> None:
         with _translated("writable"):
-            (self._lazy if lazy else self._db).execute(query, values)
+            self._db.execute(query, values)
 
 
 def listing(path: Path) -> list[Entry]:
@@ -250,4 +275,4 @@ def _translated(must_be: str) -> Iterator[None]:
 
 
 def _entry(row: tuple[object, ...]) -> Entry:
-    return Entry(**{**dict(zip(_COLUMNS, row, strict=True)), "state": State(str(row[4]))})  # type: ignore[arg-type]
+    return Entry(*row[:_STATE], _STATES[row[_STATE]], *row[_STATE + 1 :])  # type: ignore[call-arg, arg-type, index]

@@ -3,21 +3,26 @@
 A file says itself that it is whole, in the way its binding tells: it gets its final name (`rename`), its manifest is
 there (`manifest`), or nothing was added to it for a while (`stable`). Where the agreement demands a signature, the
 signature must be there too. From then on the file is the gateway's: it can be read and no longer changed.
+
+What a sender was told outlasts a power cut: that its file is closed, whole or gone. Under a temporary name, which
+only renaming makes final, a file is not closed for good, and nobody waits for the disk before it is renamed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import structlog
+from msgspec.structs import replace
 
 from adapters.sftp.journal import Entry, Journal, State
 from adapters.sftp.names import SIGNATURE, Spot, is_answer
 from adapters.sftp.sealed import SealedFile
+from adapters.sftp.together import Together
 from adapters.sftp.tree import Tree
 from gateway.errors import Rejected, Unavailable
 from gateway.files import FileAgency, Folder
@@ -36,10 +41,17 @@ log = structlog.get_logger()
 
 
 class Upload:
-    """A file that is being written. What arrives is sealed before it touches the disk."""
+    """A file that is being written, and what was known of it. What arrives is sealed before it touches the disk."""
 
     def __init__(
-        self, landing: Landing, agency: FileAgency, place: Place, origin: Origin, file: SealedFile
+        self,
+        landing: Landing,
+        agency: FileAgency,
+        place: Place,
+        origin: Origin,
+        file: SealedFile,
+        *,
+        known: Entry | None,
     ) -> None:
         self._landing = landing
         self._agency = agency
@@ -48,6 +60,7 @@ class Upload:
         self.place = place
         self.origin = origin
         self.file = file
+        self.known = known
 
     def write(self, offset: int, data: bytes) -> None:
         """Put octets at a place within the file or at its end.
@@ -96,6 +109,7 @@ class Landing:
         self._journal = journal
         self._on_whole = on_whole
         self._open: Counter[Place] = Counter()
+        self._synced = Together(self._sync)
 
     def begin(self, agency: FileAgency, spot: Spot, origin: Origin, *, create: bool) -> Upload:
         """Open a file to be written.
@@ -107,7 +121,7 @@ class Landing:
         """
         folder = self.folder(agency, spot)
         place = agency.name, spot.contract, spot.name
-        self._mine(place)
+        known = self._mine(place)
         if folder.rules.complete == "rename" and folder.rules.takes(spot.name):
             raise Rejected("file.rename", "write under a temporary name, then rename to the final one")
         if self._open[place]:
@@ -118,18 +132,23 @@ class Landing:
         file.mend()
         self.tree.count(agency.name, octets=file.size - before)
         self._open[place] += 1
-        return Upload(self, agency, place, origin, file)
+        return Upload(self, agency, place, origin, file, known=known)
 
-    def end(self, agency: FileAgency, upload: Upload) -> None:
-        """Close a file that its sender has closed; what it holds is durable on return."""
+    async def end(self, agency: FileAgency, upload: Upload) -> None:
+        """Close a file that its sender has closed; what it holds is durable on return, or once it is renamed."""
         if upload.failed:
             self.abandon(upload)
             raise ValueError("something that came before could not be written")
+        folder = agency.folders.get(upload.place[1])
+        temporary = folder is not None and is_temporary(folder, upload.place[2])
         try:
-            upload.file.sync()
+            if temporary:
+                upload.file.close()
+            else:  # the disk may take its time; others need not wait
+                await asyncio.to_thread(upload.file.finish)
         finally:
-            self.abandon(upload)
-        known = self._journal.at(*upload.place)
+            self._close(upload.place)
+        known = upload.known
         entry = Entry(
             id=known.id if known else str(uuid7()),
             agency=upload.place[0],
@@ -140,36 +159,51 @@ class Landing:
             size=upload.file.size,
             certificate=upload.origin.certificate,
         )
-        self.settle(agency, upload.place[1], entry)
+        if temporary:
+            self._journal.put(entry)
+        else:
+            self.settle(agency, upload.place[1], entry)
+            await self._synced(None)
 
     def abandon(self, upload: Upload) -> None:
         """Close a file whose sender is gone. What arrived is kept, to be resumed, and does not count as closed."""
-        self._open[upload.place] -= 1
+        self._close(upload.place)
         with suppress(OSError):  # a disk that is full now was already when it was written to
             upload.file.close()
 
-    def rename(self, agency: FileAgency, spot: Spot, to: Spot) -> None:
-        """Give a file another name, which may be what makes it whole.
+    async def rename(self, agency: FileAgency, spot: Spot, to: Spot) -> None:
+        """Give a file another name, which may be what makes it whole; durable on return.
 
         Raises:
             Rejected: `file.folder`, `file.name`, `file.kept`.
             FileNotFoundError: it is not there, or was never closed.
+            ValueError: not all of it is there any more; it must be sent again.
         """
-        self.folder(agency, to)
+        folder = self.folder(agency, to)
         place, target = (agency.name, spot.contract, spot.name), (agency.name, to.contract, to.name)
         entry = self._mine(place)
         if spot.contract != to.contract:
             raise Rejected("file.name", "a file stays in its folder")
-        if self._open[place] or self.tree.lying(*target):
+        if self._open[place] or not self._free(folder, target):
             raise Rejected("file.kept", "a file is closed before it is renamed, to a name that is free")
         if entry is None:
             raise FileNotFoundError
         # The name first: a crash between the two leaves a name without an entry, and the client renames again.
-        self.tree.move(*place, to=to.name)
+        lying = self.tree.lying(*place)
+        now = lying or self.tree.lying(*target)
+        if now is None:
+            raise FileNotFoundError
+        if now.size != entry.size:
+            raise ValueError("not all of the file is there; send it again")
+        if lying is not None:
+            with self._held(place, target):
+                self.tree.remove(*target)
+                await asyncio.to_thread(self.tree.move, *place, to=to.name)
         self.settle(agency, to.contract, replace(entry, name=to.name))
+        await self._synced(None)
 
-    def remove(self, agency: FileAgency, spot: Spot) -> None:
-        """Remove a file that is not yet whole.
+    async def remove(self, agency: FileAgency, spot: Spot) -> None:
+        """Remove a file that is not yet whole; it is gone for good on return.
 
         Raises:
             Rejected: `file.kept`.
@@ -184,14 +218,19 @@ class Landing:
         self.tree.remove(*place)
         if entry is not None:
             self._journal.forget(entry)
+            await self._synced(None)
 
     def settle(self, agency: FileAgency, contract: str, changed: Entry | None = None) -> None:
-        """Look which files of a folder have become whole, now that one has changed; durable on return."""
-        found = {entry.name: entry for entry in self._journal.landing(agency.name, contract)}
-        if changed is not None:
-            found = {name: entry for name, entry in found.items() if entry.id != changed.id}
-            found[changed.name] = changed
+        """Look which files of a folder have become whole: of all, or of those that the changed one belongs to."""
         folder = agency.folders.get(contract)
+        if changed is None:
+            landing = self._journal.landing(agency.name, contract)
+        else:
+            names = _relatives(folder, changed.name) if folder else {changed.name}
+            landing = self._journal.landing_as(agency.name, contract, names)
+        found = {entry.name: entry for entry in landing if changed is None or entry.id != changed.id}
+        if changed is not None:
+            found[changed.name] = changed
         now_ms = _now_ms()
         whole = [entry for entry in found.values() if folder and self._whole(folder, entry, found, now_ms)]
         if changed is not None and changed not in whole:
@@ -255,6 +294,34 @@ class Landing:
         if self.tree.full():
             raise Unavailable("unavailable.disk", "the gateway's disk must have room")
 
+    async def _sync(self, _: Sequence[None]) -> None:
+        await asyncio.to_thread(self._journal.sync)
+
+    def _free(self, folder: Folder, place: Place) -> bool:
+        """Return whether a file may get this name.
+
+        What lies under a final name and is not known was left there by a crash, before its sender was answered.
+        """
+        if self._open[place]:
+            return False
+        lying = self.tree.lying(*place)
+        return lying is None or (folder.rules.complete == "rename" and self._journal.at(*place) is None)
+
+    @contextmanager
+    def _held(self, *places: Place) -> Iterator[None]:
+        """Let nobody else write, rename or remove what is at some places meanwhile."""
+        self._open.update(places)
+        try:
+            yield
+        finally:
+            for place in places:
+                self._close(place)
+
+    def _close(self, place: Place) -> None:
+        self._open[place] -= 1
+        if not self._open[place]:
+            del self._open[place]
+
     def _mine(self, place: Place) -> Entry | None:
         """Return what is known of a file that its sender may still change."""
         entry = self._journal.at(*place)
@@ -277,6 +344,20 @@ class Landing:
         lying = self.tree.lying(*place)
         # A sender that was cut off while it resumed left more than it had closed.
         return not self._open[place] and lying is not None and lying.size == entry.size
+
+
+def is_temporary(folder: Folder, name: str) -> bool:
+    """Return whether a name says nothing yet: the file's own comes by renaming."""
+    return folder.rules.complete == "rename" and not folder.rules.takes(name) and not name.endswith(SIGNATURE)
+
+
+def _relatives(folder: Folder, name: str) -> set[str]:
+    """Return the names of the data files that a file may belong to, or be, and of what belongs to those."""
+    manifest = folder.rules.manifest
+    data = {name, name.removesuffix(SIGNATURE)}
+    if manifest is not None:
+        data |= {manifest.file_of(each) for each in data}
+    return data.union(*(companions(folder, each) for each in data))
 
 
 def companions(folder: Folder, name: str) -> list[str]:

@@ -136,8 +136,8 @@ class Polling:
         except BaseException:
             self._landing.abandon(upload)
             raise
-        self._landing.end(agency, upload)
-        self._landing.rename(agency, part, Spot(poll.contract, found.name))
+        await self._landing.end(agency, upload)
+        await self._landing.rename(agency, part, Spot(poll.contract, found.name))
         log.info("file.fetched", agency=agency.name, contract=poll.contract, bytes=found.size)
 
     async def _put_back(self, agency: FileAgency, poll: Poll, remote: Remote) -> None:

@@ -34,6 +34,7 @@ class SealedFile:
     """One open file. `key` is its owner's, 32 bytes; `size` what it holds, in octets of plaintext.
 
     The block last touched is kept in memory; what was written is on the disk after `flush`, and durable after `sync`.
+    `new` tells that it was not there before.
 
     Raises:
         FileNotFoundError: it is not there and `create` was not asked for.
@@ -42,15 +43,14 @@ class SealedFile:
     """
 
     def __init__(self, path: str, key: bytes, *, create: bool = False) -> None:
-        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
-        self._descriptor = os.open(path, flags, 0o600)
+        self._descriptor, self.new = _opened(path, create=create)
         try:
             salt = self._begun()
             self.size = plain_size(os.fstat(self._descriptor).st_size)
         except BaseException:
             os.close(self._descriptor)
             raise
-        self._cipher = AESGCM(HKDF(SHA256(), 32, salt, _INFO).derive(key))
+        self._cipher = _cipher(key, salt)
         self._number = -1
         self._block = bytearray()
         self._changed = False
@@ -120,7 +120,7 @@ class SealedFile:
         sealed = nonce + self._cipher.encrypt(nonce, bytes(self._block), self._number.to_bytes(8, "big"))
         at = _HEADER_BYTES + self._number * _STORED_BYTES
         try:
-            self._put(sealed, at)
+            _put(self._descriptor, sealed, at)
         except OSError:
             # A part of a block is none; and whoever asks how much there is, to go on from there, must be told so.
             os.ftruncate(self._descriptor, at)
@@ -142,6 +142,13 @@ class SealedFile:
         self.flush()
         os.fsync(self._descriptor)
 
+    def finish(self) -> None:
+        """Write what is only in memory, have it outlast a power cut, and close."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._descriptor)
+
     def close(self) -> None:
         """Write what is only in memory and close."""
         try:
@@ -149,15 +156,9 @@ class SealedFile:
         finally:
             os.close(self._descriptor)
 
-    def _put(self, octets: bytes, at: int) -> None:
-        view = memoryview(octets)
-        while view:  # a disk that fills up takes a part first
-            written = os.pwrite(self._descriptor, view, at)
-            view, at = view[written:], at + written
-
     def _begun(self) -> bytes:
         """Return the salt, and write a header into a file that is new or was never begun."""
-        header = os.pread(self._descriptor, _HEADER_BYTES, 0)
+        header = b"" if self.new else os.pread(self._descriptor, _HEADER_BYTES, 0)
         if len(header) < _HEADER_BYTES:
             header = _MAGIC + os.urandom(_SALT_BYTES)
             os.ftruncate(self._descriptor, 0)
@@ -184,6 +185,26 @@ class SealedFile:
             raise Tampered("tampered.file", "a kept file must be as it was written") from error
 
 
+def write_whole(path: str, key: bytes, octets: bytes) -> None:
+    """Write a file at once, in the place of what may be there; durable on return, when its folder is synced too.
+
+    Raises:
+        OSError: the disk cannot.
+    """
+    header = _MAGIC + os.urandom(_SALT_BYTES)
+    cipher = _cipher(key, header[len(_MAGIC) :])
+    parts = [header]
+    for number, at in enumerate(range(0, len(octets), BLOCK_BYTES)):
+        nonce = os.urandom(_NONCE_BYTES)
+        parts += [nonce, cipher.encrypt(nonce, octets[at : at + BLOCK_BYTES], number.to_bytes(8, "big"))]
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _put(descriptor, b"".join(parts), 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def plain_size(stored_bytes: int) -> int:
     """Return how much plaintext a file of so many octets on disk holds; a block that was torn counts as none."""
     blocks, rest = divmod(max(0, stored_bytes - _HEADER_BYTES), _STORED_BYTES)
@@ -203,3 +224,23 @@ def erase(path: str) -> None:
         os.close(descriptor)
     with suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108  paths are strings here
+
+
+def _opened(path: str, *, create: bool) -> tuple[int, bool]:
+    """Return a descriptor, and whether the file was made."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    if create:
+        with suppress(FileExistsError):
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+    return os.open(path, flags), False
+
+
+def _cipher(key: bytes, salt: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt, _INFO).derive(key))
+
+
+def _put(descriptor: int, octets: bytes, at: int) -> None:
+    view = memoryview(octets)
+    while view:  # a disk that fills up takes a part first
+        written = os.pwrite(descriptor, view, at)
+        view, at = view[written:], at + written

@@ -41,8 +41,6 @@ from gateway.records import Origin
 OPEN_MAX = 32
 """Files that one session has open at a time."""
 READ_MAX_BYTES = 1 << 20
-SYNC_AT_ONCE_BYTES = 1 << 20
-"""What the disk takes faster than another thread is gone to."""
 _FOLDER = stat.S_IFDIR | 0o750
 _KEPT = stat.S_IFREG | 0o440
 _OWN = stat.S_IFREG | 0o640
@@ -102,7 +100,7 @@ class Session(Refusing):
         return handle
 
     async def close(self, file_obj: object) -> None:
-        """Close a file; one that was written is durable on return."""
+        """Close a file; one that was written is durable on return, unless its name is temporary."""
         handle = _handle(file_obj)
         if handle not in self._open:
             return  # asyncssh closes once more what `exit` has closed
@@ -116,11 +114,7 @@ class Session(Refusing):
             elif self._hung_up():
                 self._landing.abandon(handle)
             else:
-                if handle.file.size > SYNC_AT_ONCE_BYTES:
-                    await asyncio.to_thread(
-                        handle.file.sync
-                    )  # the disk may take its time; others need not wait
-                self._landing.end(agency, handle)
+                await self._landing.end(agency, handle)
 
     def exit(self) -> None:
         """Close what a client that is gone has left open."""
@@ -149,11 +143,12 @@ class Session(Refusing):
             handle.write(offset, data)
         return len(data)
 
-    def fsync(self, file_obj: object) -> None:
+    async def fsync(self, file_obj: object) -> None:
         """Have what was written outlast a power cut."""
         handle = _handle(file_obj)
         if isinstance(handle, Upload):
-            handle.file.sync()
+            handle.file.flush()
+            await asyncio.to_thread(handle.file.sync)
 
     # What there is
 
@@ -208,17 +203,17 @@ class Session(Refusing):
 
     # Changes
 
-    def rename(self, oldpath: bytes, newpath: bytes) -> None:
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Give a file that is not yet whole another name; the protocol's version 3 replaces nothing."""
         with self._told():
-            self._landing.rename(self._agency, self._spot(oldpath), self._spot(newpath))
+            await self._landing.rename(self._agency, self._spot(oldpath), self._spot(newpath))
 
     posix_rename = rename
 
-    def remove(self, path: bytes) -> None:
+    async def remove(self, path: bytes) -> None:
         """Remove a file that is not yet whole."""
         with self._told():
-            self._landing.remove(self._agency, self._spot(path))
+            await self._landing.remove(self._agency, self._spot(path))
 
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Let clients believe that they set times and permissions, as most do after an upload; nothing is kept."""

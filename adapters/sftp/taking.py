@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
-from adapters.sftp.answers import Answers, Known, write_summary
-from adapters.sftp.examining import SMALL_BYTES, body, is_small
+from adapters.sftp.answers import Answers, summary
+from adapters.sftp.examining import body, is_small
 from adapters.sftp.journal import Entry, Journal, State
-from adapters.sftp.tree import Tree
+from adapters.sftp.lines import Known
+from adapters.sftp.sealed import SealedFile
+from adapters.sftp.tree import Tree, Written
 from adapters.sftp.unpacking import unpacked
 from gateway import metrics
 from gateway.errors import IsnadError, Rejected
@@ -31,6 +33,8 @@ PROGRESS_S = 0.5
 """How often progress is made durable; what was answered since is worked out again after a crash."""
 DAY_MS = 24 * 3600 * 1000
 
+End = Callable[[tuple[Entry, Sequence[Written]]], Awaitable[None]]
+"""Writes the last answers of a file at once, then its entry; what was written is durable on return."""
 log = structlog.get_logger()
 
 
@@ -46,15 +50,16 @@ _ENTRY = msgspec.json.Decoder(_Own)
 class Taking:
     """Takes one file that was examined."""
 
-    def __init__(self, files: Files, tree: Tree, journal: Journal, folder: Folder) -> None:
+    def __init__(self, files: Files, tree: Tree, journal: Journal, folder: Folder, end: End) -> None:
         self._files = files
         self._tree = tree
         self._journal = journal
         self._folder = folder
+        self._end = end
         self._resumed = False
 
-    async def take(self, entry: Entry, *, resumed: bool) -> None:
-        """Take a file to its end; `resumed` when it was begun before.
+    async def take(self, entry: Entry, original: SealedFile, *, resumed: bool) -> None:
+        """Take a file to its end; `original` is it, opened, and `resumed` tells that it was begun before.
 
         Raises:
             Rejected: it is refused whole; the refusal is in the log.
@@ -64,15 +69,15 @@ class Taking:
         """
         # 1. Its records, from the first that was not answered, each with its outcome.
         self._resumed = resumed
-        entry, results = await self._records(entry)
+        entry, results, answers = await self._records(entry, original)
         # 2. The log says what became of it: that entry's receipt is the signature of the summary.
         entry = replace(entry, ended_ms=_now_ms(), remove_ms=_now_ms() + self._folder.kept_days * DAY_MS)
-        summary = self._summary(entry, results)
-        receipts = await self._files.note([Event(entry.agency, "file.answered", tuple(summary.items()))])
-        write_summary(self._tree, entry, summary, receipts[0])
+        told = self._told(entry, results)
+        receipts = await self._files.note([Event(entry.agency, "file.answered", tuple(told.items()))])
         # 3. Answered: only now may it be forgotten one day.
-        self._journal.put(replace(entry, state=State.ANSWERED), lazy=True)
-        log.info("file.answered", **_told(entry))
+        answered = replace(entry, state=State.ANSWERED)
+        await self._end((answered, [*answers, summary(entry, told, receipts[0])]))
+        log.info("file.answered", **_ended(entry))
 
     async def refuse(self, entry: Entry, error: IsnadError) -> None:
         """Refuse a file whole, and say so in the log and beside it.
@@ -89,22 +94,20 @@ class Taking:
             rule=error.rule,
         )
         receipts = await self._files.note([_refusal(entry, error)])
-        summary: dict[str, object] = {
+        told: dict[str, object] = {
             "submission": entry.id, "contract": entry.contract, "outcome": "refused", "sha256": entry.sha256,
             "code": error.code, "field": error.field, "rule": error.rule,
         }  # fmt: skip
-        write_summary(self._tree, entry, summary, receipts[0])
-        self._journal.put(replace(entry, state=State.REFUSED), lazy=True)
+        await self._end((replace(entry, state=State.REFUSED), [summary(entry, told, receipts[0])]))
         metrics.count_error(error.code)
-        log.info("file.refused", **_told(entry))
+        log.info("file.refused", **_ended(entry))
 
-    async def _records(self, entry: Entry) -> tuple[Entry, str]:
-        """Return what became of a file's records, and the SHA-256 of the results."""
+    async def _records(self, entry: Entry, original: SealedFile) -> tuple[Entry, str, list[Written]]:
+        """Return what became of a file's records, the SHA-256 of the results, and answers that are to be written."""
         counts = Counts()
-        file = self._tree.opened(entry.agency, entry.contract, entry.name)
         try:
             with Answers(self._tree, entry, self._folder.encoding) as answers:
-                octets = _Body(unpacked(file, entry.name), at_once=is_small(file, entry.name))
+                octets = _Body(unpacked(original, entry.name), at_once=is_small(original, entry.name))
                 submission = self._submission(entry, aiter(octets))
                 durable_s = time.monotonic()
                 try:
@@ -116,25 +119,40 @@ class Taking:
                             counts.add(outcomes)
                             entry = _with(entry, outcomes)
                             if time.monotonic() - durable_s > PROGRESS_S:
-                                entry = self._progress(answers, entry)
+                                entry = await self._progress(answers, entry)
                                 durable_s = time.monotonic()
-                    entry = answers.sync(entry)
                 except Rejected as error:
                     if error is not octets.failure or not entry.position:
                         raise
-                    entry = self._progress(answers, replace(entry, code=error.code, rule=error.rule))
+                    entry = replace(entry, code=error.code, rule=error.rule)
                 except BaseException:  # what was answered stands, however it ended
-                    self._progress(answers, entry)
+                    answers.open()
+                    self._stands(entry, answers.sync(entry))
                     raise
-                small = entry.results_bytes <= SMALL_BYTES
-                results = answers.digest() if small else await asyncio.to_thread(answers.digest)
+                written = answers.in_memory()
+                if written is None:
+                    entry = await self._progress(answers, entry)
+                    results = await asyncio.to_thread(answers.digest)
+                else:
+                    results = answers.digest()
         finally:
-            file.close()
             counts.report(entry.agency, entry.contract)
-        return entry, results
+        return entry, results, written or []
 
-    def _progress(self, answers: Answers, entry: Entry) -> Entry:
-        entry = answers.sync(entry)
+    async def _progress(self, answers: Answers, entry: Entry) -> Entry:
+        """Make what was answered so far durable."""
+        answers.open()
+        syncing = asyncio.create_task(asyncio.to_thread(answers.sync, entry))
+        try:
+            return self._stands(entry, await asyncio.shield(syncing))
+        except asyncio.CancelledError:
+            await asyncio.wait([syncing])  # nobody may close them under its hands
+            raise
+
+    def _stands(self, before: Entry, entry: Entry) -> Entry:
+        """Write down how far the answers are durable."""
+        grown = entry.results_bytes - before.results_bytes + entry.receipts_bytes - before.receipts_bytes
+        self._tree.count(entry.agency, octets=grown)
         self._journal.progress(entry)
         return entry
 
@@ -182,8 +200,8 @@ class Taking:
             answered=entry.position,
         )
 
-    def _summary(self, entry: Entry, results: str) -> dict[str, str | int]:
-        summary: dict[str, str | int] = {
+    def _told(self, entry: Entry, results: str) -> dict[str, str | int]:
+        told: dict[str, str | int] = {
             "submission": entry.id, "contract": entry.contract, "sha256": entry.sha256, "results_sha256": results,
             "received": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
             "quarantined": entry.quarantined, "refused": entry.refused, "first_index": entry.first_index,
@@ -191,10 +209,10 @@ class Taking:
             "certificate": entry.certificate,
         }  # fmt: skip
         if entry.signature:
-            summary[entry.signature] = entry.key_id
+            told[entry.signature] = entry.key_id
         if entry.code:
-            summary |= {"code": entry.code, "rule": entry.rule}
-        return summary
+            told |= {"code": entry.code, "rule": entry.rule}
+        return told
 
 
 class _Body:
@@ -242,7 +260,7 @@ def _refusal(entry: Entry, error: IsnadError) -> Event:
     return Event(entry.agency, "file.refused", fields)
 
 
-def _told(entry: Entry) -> dict[str, str | int | float]:
+def _ended(entry: Entry) -> dict[str, str | int | float]:
     """Return what a log line says of a file that has ended."""
     return {
         "submission": entry.id, "sender": entry.agency, "contract": entry.contract, "code": entry.code,

@@ -5,13 +5,14 @@ Only the gateway makes folders and there are no links, so a place that `names.sp
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.sftp.names import IN
-from adapters.sftp.sealed import SealedFile, erase, plain_size
+from adapters.sftp.sealed import SealedFile, erase, plain_size, write_whole
 from gateway.files import FileKeys
 
 FREE_LEAST_BYTES = 256 << 20
@@ -25,6 +26,16 @@ class Lying:
     name: str
     size: int
     changed_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that is written at once: its place, and what it is to hold, in clear."""
+
+    agency: str
+    contract: str
+    name: str
+    octets: bytes = field(repr=False)
 
 
 class Tree:
@@ -50,14 +61,37 @@ class Tree:
         """
         path = self.path(agency, contract, name)
         key = self._keys.of_files(agency)
+        self.used(agency)  # before there is one more
         try:
-            return SealedFile(path, key)
+            file = SealedFile(path, key, create=create)
         except FileNotFoundError:
             if not create:
                 raise
-        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.count(agency, files=1)
-        return SealedFile(path, key, create=True)
+            Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = SealedFile(path, key, create=True)
+        if file.new:
+            self.count(agency, files=1)
+        return file
+
+    async def write(self, lots: Sequence[Written]) -> None:
+        """Write files at once, in the place of what may be there; durable on return.
+
+        Raises:
+            Unavailable: `unavailable.keys`.
+            OSError: the disk cannot; any of them may be there.
+        """
+        keys = {lot.agency: self._keys.of_files(lot.agency) for lot in lots}
+        for lot in lots:
+            before = self.lying(lot.agency, lot.contract, lot.name)
+            octets = len(lot.octets) - (before.size if before else 0)
+            self.count(lot.agency, octets=octets, files=0 if before else 1)
+        await asyncio.to_thread(self._write, lots, keys)
+
+    def _write(self, lots: Sequence[Written], keys: Mapping[str, bytes]) -> None:
+        for lot in lots:
+            write_whole(self.path(lot.agency, lot.contract, lot.name), keys[lot.agency], lot.octets)
+        for path in {Path(self.path(lot.agency, lot.contract, lot.name)).parent for lot in lots}:
+            _sync_folder(path)
 
     def lying(self, agency: str, contract: str, name: str) -> Lying | None:
         """Return a file as it lies there, or None."""
@@ -86,10 +120,11 @@ class Tree:
                 yield agency, contract, lying
 
     def move(self, agency: str, contract: str, name: str, to: str) -> None:
-        """Give a file another name in its folder; durable on return."""
-        path = Path(self.path(agency, contract, name))
-        path.rename(path.with_name(to))
-        _sync_folder(path.parent)
+        """Give a file another name in its folder; what it holds and its name are durable on return."""
+        path, there = self.path(agency, contract, name), self.path(agency, contract, to)
+        _sync(path, os.O_RDONLY)
+        os.rename(path, there)  # noqa: PTH104  as `path` says
+        _sync_folder(Path(there).parent)
 
     def remove(self, agency: str, contract: str, name: str) -> None:
         """Remove a file for good; nothing happens when there is none."""
@@ -124,7 +159,11 @@ def _free(path: Path) -> int:
 
 
 def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: str | Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.fsync(descriptor)
     finally:
