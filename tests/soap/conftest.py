@@ -11,6 +11,10 @@ from signed_parts import HeldKey
 from soap_parts import PARTICIPANTS, Prosecution, register_keys
 from support.auditor import Auditor
 from support.participants import small_site
+from support.soap import PATH
+
+from crypto.openbao import decryption
+from gateway.demo.site import HOST
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +28,14 @@ def prosecution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prosecutio
         serve = made.serve()
         with closing(Auditor(made)) as auditor, Prosecution(made, serve, auditor, keys) as one:
             yield one
+
+
+@pytest.fixture(scope="session")
+def offered(prosecution: Prosecution) -> str:
+    """Have the agreement allow encryption, and return the certificate that agencies are offered."""
+    made = decryption.offer(prosecution.site.keys.administrator(), HOST, new=False)
+    path = prosecution.site.config / "agreements" / "ppo-nea-deprivation.v1.yaml"
+    path.write_text(f"{path.read_text()}\nbody_encryption: optional\n")
+    prosecution.until(lambda: prosecution.http.get(f"{PATH}?certificate").status_code == 200)
+    assert prosecution.http.get(f"{PATH}?certificate").text == made
+    return made

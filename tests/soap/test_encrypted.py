@@ -10,14 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from encrypted_parts import SHA1_OAEP, Encryption
 from lxml import etree
 from signed_parts import b64, certificate, xmlsec1
-from soap_parts import MESSAGES, PATH, Answer, Prosecution, enveloped, judgment, message, reference
+from soap_parts import Prosecution
+from support.sample_records import judgment, reference
+from support.soap import MESSAGES, PATH, Answer, enveloped, message
 
 from crypto.openbao import decryption
 from crypto.origin.envelope import WSSE
@@ -26,20 +27,6 @@ from crypto.origin.xml_signature import DS
 from gateway.demo.site import HOST, isnad
 
 VERSIONS = pytest.mark.parametrize("old", [True, False], ids=["SOAP 1.1", "SOAP 1.2"])
-
-
-@pytest.fixture(scope="module")
-def offered(prosecution: Prosecution) -> str:
-    """Have the agreement allow encryption, and return the certificate that agencies are offered."""
-    made = decryption.offer(prosecution.site.keys.administrator(), HOST, new=False)
-    for contract in ("deprivation.v1", "restoration.v1"):
-        path = prosecution.site.config / "agreements" / f"ppo-nea-{contract}.yaml"
-        agreement = yaml.safe_load(path.read_text())
-        wanted = "optional" if contract == "deprivation.v1" else "required"
-        path.write_text(yaml.safe_dump(agreement | {"body_encryption": wanted}, allow_unicode=True))
-    prosecution.until(lambda: prosecution.http.get(f"{PATH}?certificate").status_code == 200)
-    assert prosecution.http.get(f"{PATH}?certificate").text == made
-    return made
 
 
 def signed(prosecution: Prosecution, *, old: bool = True, number: str = "") -> bytes:
@@ -108,13 +95,22 @@ def test_what_the_agreement_demands_is_held_to(prosecution: Prosecution, offered
     fields = {"content-type": "text/xml", "soapaction": '""'}
     before = prosecution.auditor.size("ppo")
     signer = prosecution.signer()
-    path = "/soap/v1/restoration.v1"
-    plain = prosecution.http.post(path, content=signer.sign(restoration), headers=fields)
-    assert Answer.of(plain).one("code") == "agreement.encryption_required"
-    assert prosecution.refused(before) == ["agreement.encryption_required"]
-    hidden = Encryption(offered).of(signer.sign(restoration))
-    taken = prosecution.http.post(path, content=hidden, headers=fields)
-    assert Answer.of(taken).one("refused") == "1"  # as a record, not as a submission
+
+    def post(envelope: bytes) -> Answer:
+        return Answer.of(prosecution.http.post("/soap/v1/restoration.v1", content=envelope, headers=fields))
+
+    path = prosecution.site.config / "agreements" / "ppo-nea-restoration.v1.yaml"
+    agreed = path.read_text()
+    path.write_text(f"{agreed}\nbody_encryption: required\n")
+    required = ["agreement.encryption_required"]
+    try:
+        prosecution.until(lambda: post(signer.sign(restoration)).all("code") == required)
+        assert prosecution.refused(before) == required
+        hidden = post(Encryption(offered).of(signer.sign(restoration)))
+        assert hidden.one("refused") == "1"  # as a record, not as a submission
+    finally:
+        path.write_text(agreed)
+        prosecution.until(lambda: post(signer.sign(restoration)).all("code") != required)
 
 
 def test_where_no_agreement_allows_it_nothing_is_decrypted(prosecution: Prosecution, offered: str) -> None:
