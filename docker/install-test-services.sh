@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start for themselves and the machine lacks: RabbitMQ, OpenSSH, Chromium and a font with
-# Arabic letters, and what agencies may have on the other side of SOAP: node-soap (into build/node), curl, xmlsec1.
+# Arabic letters, and what agencies may have on the other side of SOAP: node-soap (into build/node), Apache CXF (into
+# build/java), .NET as Mono has it, curl, xmlsec1.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -14,6 +15,9 @@ missing=()
 [ -x /usr/bin/curl ] || missing+=(curl)
 [ -x /usr/bin/node ] || missing+=(nodejs)
 [ -x /usr/bin/npm ] || missing+=(npm)
+[ -x /usr/bin/javac ] || missing+=(default-jdk-headless)
+[ -x /usr/bin/mvn ] || missing+=(maven)
+[ -x /usr/bin/wsdl ] || missing+=(mono-devel)
 
 install_node_soap() {
   # Pinned with hashes by the lock file; a newer lock file is installed anew.
@@ -25,8 +29,21 @@ install_node_soap() {
   fi
 }
 
+install_cxf() {
+  # Pinned by version, and every file by its hash.
+  local from=tests/soap/java into=build/java
+  if ! cmp -s $from/jars.sha256 $into/jars.sha256; then
+    rm -rf $into
+    mvn --quiet --batch-mode --file $from/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/$into/lib"
+    (cd $into/lib && sha256sum --quiet --strict --check ../../../$from/jars.sha256)
+    [ "$(find $into/lib -type f | wc -l)" = "$(wc -l <$from/jars.sha256)" ]
+    cp $from/jars.sha256 $into/
+  fi
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
   install_node_soap
+  install_cxf
   exit 0
 fi
 if [ "$(id -u)" != 0 ]; then
@@ -44,3 +61,4 @@ fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 install_node_soap
+install_cxf
