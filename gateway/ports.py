@@ -5,7 +5,7 @@ Implementations raise only errors of `gateway.errors`; a foreign exception is tr
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -116,6 +116,12 @@ class Records(Protocol):
 
     def receipt(self, record_id: str, sender: str) -> Receipt | None:
         """Return the receipt of a record that this sender handed over, against the lane's latest checkpoint."""
+
+    def receipts(self, indices: Sequence[int], sender: str) -> Mapping[int, Receipt]:
+        """Return the receipts of records that this sender handed over, by their index in its lane.
+
+        All are against one checkpoint. What is no record's index is left out.
+        """
 
     def history(self, record_id: str, sender: str) -> Sequence[bytes]:
         """Return the log entries (RFC 8785) about a record that this sender handed over, in order of time.

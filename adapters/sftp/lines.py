@@ -31,7 +31,7 @@ class Known:
     """
 
     reference: str
-    receipt: Evidence | None
+    receipt: Evidence
     review: tuple[str, ...]
 
 
@@ -60,7 +60,7 @@ def receipt_line(outcome: Outcome, known: Known | None) -> bytes:
     }
     if outcome.batch is None:
         if known is not None:
-            members["receipt"] = orjson.Fragment(known.receipt.to_json()) if known.receipt else None
+            members["receipt"] = orjson.Fragment(known.receipt.to_json())
     elif is_alone(outcome):
         members["receipt"] = orjson.Fragment(outcome.receipt().to_json())
     else:

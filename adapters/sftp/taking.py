@@ -176,13 +176,12 @@ class Taking:
         return await asyncio.to_thread(self._promised, entry, repeated) if repeated else {}
 
     def _promised(self, entry: Entry, repeated: list[Outcome]) -> Mapping[int, Known]:
+        first = {each.index: each.position for each in reversed(repeated)}
         found: dict[int, Known] = {}
-        for record_id, each in {each.record_id: each for each in reversed(repeated)}.items():
-            history = self._files.records.history(record_id, entry.agency)
-            own = _ENTRY.decode(history[0]) if history else _Own()
+        for index, receipt in self._files.records.receipts(list(first), entry.agency).items():
+            own = _ENTRY.decode(receipt.entry)
             if own.submission == entry.id:
-                receipt = self._files.records.receipt(record_id, entry.agency)
-                found[each.position] = Known(own.source_ref, receipt, own.review)
+                found[first[index]] = Known(own.source_ref, receipt, own.review)
         return found
 
     def _submission(self, entry: Entry, octets: AsyncIterator[bytes]) -> Submission:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from functools import cache
 
 from crypto.merkle import inclusion_proof
 from crypto.proof import format_proof
@@ -52,16 +53,42 @@ def entry_at(db: sqlite3.Connection, lane: Place, index: int) -> bytes | None:
     return None if row is None else row[0]
 
 
+class Proofs:
+    """Proofs of a lane's entries against its latest checkpoint. They share hashes: many cost little more than one."""
+
+    def __init__(self, db: sqlite3.Connection, lane: Place) -> None:
+        self._db = db
+        self._lane = lane
+        self._size, self._note = latest(db, lane)
+        self._subtree = cache(Tiles(tile_reader(db, lane.number)).subtree)
+
+    def at(self, index: int) -> str:
+        """Return the C2SP tlog-proof of an entry.
+
+        Raises:
+            ValueError: the lane has no entry at this index.
+        """
+        return format_proof(index, inclusion_proof(index, self._size, self._subtree), self._note)
+
+    def receipt(self, index: int, record_id: str = "", salt: bytes = b"") -> Receipt:
+        """Return the receipt of an entry.
+
+        Raises:
+            ValueError: the lane has no entry at this index.
+        """
+        entry = entry_at(self._db, self._lane, index)
+        if entry is None:
+            raise ValueError("the lane has no entry at this index")
+        return Receipt(record_id, self._lane.name, index, salt, self.at(index), entry)
+
+
 def proof_at(db: sqlite3.Connection, lane: Place, index: int) -> str:
     """Return the C2SP tlog-proof of an entry against the lane's latest checkpoint.
 
     Raises:
         ValueError: the lane has no entry at this index.
     """
-    size, note = latest(db, lane)
-    return format_proof(
-        index, inclusion_proof(index, size, Tiles(tile_reader(db, lane.number)).subtree), note
-    )
+    return Proofs(db, lane).at(index)
 
 
 def receipt_at(
@@ -72,7 +99,4 @@ def receipt_at(
     Raises:
         ValueError: the lane has no entry at this index.
     """
-    entry = entry_at(db, lane, index)
-    if entry is None:
-        raise ValueError("the lane has no entry at this index")
-    return Receipt(record_id, lane.name, index, salt, proof_at(db, lane, index), entry)
+    return Proofs(db, lane).receipt(index, record_id, salt)

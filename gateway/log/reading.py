@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -20,12 +20,12 @@ from crypto.keys import PromiseKeys
 from crypto.merkle import HASH_BYTES
 from crypto.receipt import Receipt
 from gateway.errors import Tampered, Unavailable
-from gateway.log.ids import is_record_id
+from gateway.log.ids import is_record_id, text_of
 from gateway.log.lane import tile_reader
 from gateway.log.promises import promised
-from gateway.log.proofs import Place, entry_at, lane_named, latest, receipt_at
+from gateway.log.proofs import Place, Proofs, entry_at, lane_named, latest, receipt_at
 from gateway.log.search import trace
-from gateway.log.store import LEVELS, TILES, open_reader, place_of, translated
+from gateway.log.store import LEVELS, TILES, located, open_reader, place_of, select, translated
 from gateway.log.tiles import WIDTH
 from gateway.ports import SubmissionState
 from gateway.records import Refusal
@@ -86,6 +86,22 @@ class StoreRecords:
             if octets is None or parse_entry(octets).sender != sender:
                 return None
             return receipt_at(db, lane, promise.index, record_id, self._salt(promise))
+
+    def receipts(self, indices: Sequence[int], sender: str) -> Mapping[int, Receipt]:
+        """See `ports.Records.receipts`."""
+        with translated():
+            db = self._readers.db()
+            lane = _lane(db, sender)
+            if lane is None:
+                return {}
+            places = [place_of(lane.number, index) for index in indices]
+            query = "SELECT place, record_id, fingerprint, salt FROM promise WHERE place IN"
+            promises = [
+                Promise(text_of(octets), sender, located(place)[1], fingerprint, salt)
+                for place, octets, fingerprint, salt in select(db, query, places)
+            ]
+            proofs = Proofs(db, lane)
+            return {one.index: proofs.receipt(one.index, one.record_id, self._salt(one)) for one in promises}
 
     def history(self, record_id: str, sender: str) -> Sequence[bytes]:
         """See `ports.Records.history`."""

@@ -14,7 +14,7 @@ from crypto.keys import CheckpointSigner
 from crypto.receipt import BatchReceipt
 from gateway import metrics
 from gateway.errors import Unavailable
-from gateway.log.proofs import lane_named, receipt_at
+from gateway.log.proofs import Proofs, lane_named
 from gateway.log.requests import Append, Note, Release, Signed
 from gateway.log.round import Noted, Placed, Round, Sealed, State, Where
 from gateway.log.spool import spooled
@@ -138,15 +138,17 @@ class Rounds:
     def _answers_to(self, requests: Sequence[Note], wheres: Sequence[Where]) -> Iterator[Answer]:
         """Return how requests are answered whose events stand at these places, one after the other."""
         done = 0
+        proofs: dict[str, Proofs] = {}
         for request in requests:
-            yield partial(self._answer_note, request, wheres[done : done + len(request.noted)])
+            yield partial(self._answer_note, request, wheres[done : done + len(request.noted)], proofs)
             done += len(request.noted)
 
-    def _answer_note(self, request: Note, wheres: Sequence[Where]) -> None:
+    def _answer_note(self, request: Note, wheres: Sequence[Where], proofs: dict[str, Proofs]) -> None:
         receipts = []
         for (name, index), noted in zip(wheres, request.noted, strict=True):
-            lane = lane_named(self._db, name)
-            receipts.append(receipt_at(self._db, lane, index, noted.event.record_id))
+            if name not in proofs:
+                proofs[name] = Proofs(self._db, lane_named(self._db, name))
+            receipts.append(proofs[name].receipt(index, noted.event.record_id))
         request.future.set_result(receipts)
 
 

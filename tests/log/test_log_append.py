@@ -50,6 +50,19 @@ async def test_the_receipt_asked_for_later_is_against_the_latest_checkpoint(stor
     assert store.records.receipt("no-id", "moh") is None
 
 
+async def test_many_receipts_asked_for_at_once_are_those_asked_for_one_by_one(store):
+    terms = terms_of()
+    for first in (1, 200):
+        await store.log.append(batch_of(terms, [f"d/{n}" for n in range(first, first + 199)]))
+    await store.log.append(batch_of(terms_of(sender="cso"), ["c/1"]))
+    found = store.records.receipts([1, 256, 257, 0, 398, 399, 1 << 40], "moh")
+    assert list(found) == [1, 256, 257, 398], "what opens the lane is no record, and there are no more"
+    for index, receipt in found.items():
+        assert receipt == store.records.receipt(identifier(f"d/{index}"), "moh")
+        verify_receipt(receipt, store.policy("moh"), octets=octets_of_record(terms, f"d/{index}"))
+    assert store.records.receipts([1], "nobody") == {}
+
+
 async def test_a_receipt_whose_salt_somebody_changed_is_not_made(store):
     await store.log.append(batch_of(terms_of(), ["d/1"]))
     with closing(sqlite3.connect(store.path)) as db, db:
