@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
 import httpx
 from driver import Interrupted, Reply, Told
@@ -38,6 +39,7 @@ class Rest:
     def __init__(self, site: Site, folder: Path) -> None:
         del folder
         self._site = site
+        self.heard: list[bytes] = []
         delivery = {
             "mode": "endpoint",
             "url": f"https://{HOST}:{site.ports['endpoint']}/inbound",
@@ -71,12 +73,34 @@ class Rest:
             answer = self._http.post(f"/v1/{contract}/records", content=body, headers=headers)
         except httpx.TransportError as error:
             raise Interrupted from error
+        self.heard.append(answer.content)
         said = answer.json()
         if answer.status_code == 200:
             return Reply(tuple(map(_told, said["outcomes"])))
         if answer.status_code == 422:  # a single record that is refused is a problem of its own
             return Reply((_told({"position": 1, "outcome": "refused"} | said),))
         return Reply(code=said["code"], retry_after_s=int(answer.headers.get("retry-after", 0)))
+
+    def misplace(self, text: str) -> None:
+        good, place = self.record("M-1"), quote(text)
+        record = json.loads(good)
+        changes = ({text: {text: [text]}}, {"action": text}, {"remarks": text})
+        wrong = [{text: text}, [text], *(record | change for change in changes)]
+        self.send(*(json.dumps(one, ensure_ascii=False).encode() for one in wrong))
+        self.send(f'{{"{text}": 1, "{text}": 2}}'.encode(), f'"{text}'.encode())
+        self._post(place, good)
+        for headers, query in (
+            ({"idempotency-key": place}, {}),
+            ({"content-type": f"text/{place}"}, {}),
+            ({"content-type": "application/json"}, {"recipient": text}),
+            ({"content-type": "application/json"}, {text: text}),
+        ):
+            answer = self._http.post(
+                f"/v1/{self.contract}/records", content=good, headers=headers, params=query
+            )
+            self.heard.append(answer.content)
+        for path in ("/v1/records/", "/v1/submissions/", "/v1/log/", "/"):
+            self.heard.append(self._http.get(path + place).content)
 
     def ping(self) -> bytes:
         answer = self._http.post("/v1/ping").raise_for_status().json()

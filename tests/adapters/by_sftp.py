@@ -51,6 +51,7 @@ class Sftp:
 
     def __init__(self, site: Site, folder: Path) -> None:
         self._site = site
+        self.heard: list[bytes] = []
         self._folder = folder
         self._serve: Running | None = None
         self._put: set[str] = set()
@@ -82,6 +83,12 @@ class Sftp:
     def record(self, reference: str, **changes: str) -> bytes:
         return registration(reference, **changes).encode().removeprefix(HEAD).removesuffix(TAIL)
 
+    def _got(self, name: str) -> bytes:
+        done = self._own.sftp(f"get /in/{self.contract}/{name}")
+        if done.returncode != 0:
+            raise Interrupted(done.stderr)
+        return (self._own.folder / name).read_bytes()
+
     def committed(self, record: bytes) -> bytes:
         (own,) = etree.fromstring(HEAD + record + TAIL)
         return etree.tostring(own, method="c14n", exclusive=True, with_tail=False)
@@ -104,7 +111,7 @@ class Sftp:
         while time.monotonic() < deadline:
             done = self._own.sftp(f"get {path}.summary.json")
             if done.returncode == 0:
-                return self._answer(name, path)
+                return self._answer(name)
             if "Connection" in done.stderr:
                 raise Interrupted(done.stderr)
             held = [line for line in self._said()[said:] if line.get("event") == "file.held_up"]
@@ -140,12 +147,14 @@ class Sftp:
         assert self._serve is not None
         return self._serve.said
 
-    def _answer(self, name: str, path: str) -> Reply:
-        summary = json.loads((self._own.folder / f"{name}.summary.json").read_bytes())
+    def _answer(self, name: str) -> Reply:
+        self.heard.append((self._own.folder / f"{name}.summary.json").read_bytes())
+        summary = json.loads(self.heard[-1])
         if summary.get("outcome") == "refused":
             return Reply(code=summary["code"])
-        results = csv.DictReader(io.StringIO(self._own.get(f"{path}.results.csv").decode(), newline=""))
-        receipts = _receipts(self._own.get(f"{path}.receipts.ndjson"))
+        self.heard += [self._got(f"{name}.results.csv"), self._got(f"{name}.receipts.ndjson")]
+        results = csv.DictReader(io.StringIO(self.heard[-2].decode(), newline=""))
+        receipts = _receipts(self.heard[-1])
         told = tuple(
             Told(
                 int(row["row"]), row["outcome"], row["record"], int(row["index"] or -1),
@@ -155,6 +164,22 @@ class Sftp:
             for row in results
         )  # fmt: skip
         return Reply(told, summary.get("code", ""))
+
+    def misplace(self, text: str) -> None:
+        good, name = GOOD.decode(), "_" + text.replace(" ", "_")
+        for wrong in (
+            good.replace("</Death>", f"<{name}>{text}</{name}></Death>"),
+            good.replace("<Office>", f'<Office {name}="{text}">'),
+            good.replace("</Deaths>", f"</{name}>"),
+            good.replace("CSO-77", f"&{name};"),
+            f'<{name} xmlns="urn:eg:moi:cso:deaths:1"/>',
+        ):
+            self.send_whole(wrong.encode())
+        self._own.write("x", GOOD)
+        for path in (f"/in/{self.contract}/{text}.xml", f"/in/{text}/x.xml", f"/{text}"):
+            for command in ("put x", "get", "rename x", "mkdir"):
+                done = self._own.sftp(f'{command} "{path}"')
+                self.heard.append(done.stderr.replace(path, "").encode())  # OpenSSH repeats what it was asked
 
     def ping(self) -> bytes:
         return json.dumps(json.loads(self._own.get("/ping.json"))["receipt"]).encode()

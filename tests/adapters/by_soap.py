@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote
 
 import httpx
 from driver import Interrupted, Reply, Told
@@ -15,8 +16,8 @@ from lxml import etree
 from support.agency_service import WSDL, AgencyService, agency_service
 from support.changing import change
 from support.participants import participant
-from support.sample_records import JUDGMENTS, judgment
-from support.soap import CONTRACT, PATH, Answer, call, enveloped, message
+from support.sample_records import BORN, JUDGMENTS, NAME, judgment, national_id
+from support.soap import CONTRACT, MESSAGES, PATH, Answer, call, enveloped, message
 
 from gateway.demo.running import Running
 from gateway.demo.site import HOST, Site, free_ports
@@ -45,6 +46,7 @@ class Soap:
     def __init__(self, site: Site, folder: Path) -> None:
         del folder
         self._site = site
+        self.heard: list[bytes] = []
         (self._port,) = free_ports(1)
         (site.config / "pki" / "ppo.wsdl").write_bytes(WSDL.read_bytes())
         delivery = {
@@ -60,7 +62,8 @@ class Soap:
         del serve  # every answer says all
 
     def record(self, reference: str, **changes: str) -> bytes:
-        return judgment(reference, **changes).encode()
+        person = {"name": NAME, "nid": national_id(), "born": f"{BORN:%d/%m/%Y}"}
+        return judgment(reference, **(person | changes)).encode()
 
     def committed(self, record: bytes) -> bytes:
         return etree.tostring(etree.fromstring(record), method="c14n", exclusive=True)
@@ -81,10 +84,28 @@ class Soap:
             answered = call(self._http, envelope, path=path)
         except httpx.TransportError as error:
             raise Interrupted from error
+        self.heard.append(answered.content)
         answer = Answer.of(answered)
         if answered.status_code == 200:
             return Reply(tuple(_told(one) for one in answer.root.iter("{*}outcome") if len(one)))
         return Reply(code=answer.one("code"), retry_after_s=int(answered.headers.get("retry-after", 0)))
+
+    def misplace(self, text: str) -> None:
+        good, name = judgment("M-1"), "_" + text.replace(" ", "_")
+        for wrong in (
+            f'<{name} xmlns="{JUDGMENTS}"/>',
+            good.replace("</Judgment>", f"<{name}>{text}</{name}></Judgment>"),
+            good.replace("<Judgment ", f'<Judgment {name}="{text}" '),
+            good.replace("</Judgment>", f"</{name}>"),
+            good.replace("<Court>", f"<Court>&{name};"),
+            f"<m:recipient>{text}</m:recipient>{good}",
+        ):
+            self._call(enveloped(message(wrong)), PATH)
+        self._call(enveloped(message(good, operation=name)), PATH)
+        self._call(enveloped(message(good), header=f"<{name}>{text}</{name}>"), PATH)
+        self.heard.append(call(self._http, enveloped(message(good)), path=f"/soap/v1/{quote(text)}").content)
+        asked = f'<m:receipt xmlns:m="{MESSAGES}"><m:id>{text}</m:id></m:receipt>'
+        self.heard.append(call(self._http, enveloped(asked), "receipt").content)
 
     def ping(self) -> bytes:
         answer = Answer.of(call(self._http, enveloped(message(operation="ping")), "ping"))

@@ -1,7 +1,7 @@
 """What the suite asks of an adapter: a driver is an agency on the other side of it, with the agency's own client.
 
 Each promise of the gateway is written once, in the tests of this folder, and kept by every adapter. A new adapter
-joins with one class that does what `Driver` says, in a module of its own, and with a line in `conftest.DRIVERS`.
+joins with one class that does what `Driver` says, in a module of its own, and with its name in `whole.DRIVERS`.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class Driver(Protocol):
     stranger: ClassVar[str]
     revoked: ClassVar[str]
     whole: ClassVar[Mapping[str, tuple[bytes, str]]]
+    heard: list[bytes]
+    """All that it was told, octet for octet."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         """Register the agency at a site that does not run yet. `folder` is for the agency's own files."""
@@ -116,6 +118,9 @@ class Driver(Protocol):
 
     def send_unallowed(self) -> Reply:
         """Hand a record over under a contract that no agreement covers."""
+
+    def misplace(self, text: str) -> None:
+        """Put a text wherever the agency could put one by mistake: into names, addresses, headers, broken bodies."""
 
     def ping(self) -> bytes:
         """Do the test operation and return its receipt (JSON)."""

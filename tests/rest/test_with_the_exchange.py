@@ -196,17 +196,6 @@ def test_a_submission_and_its_record_can_be_asked_for(client: Client):
     assert checkpoint.startswith(f"{ORIGIN}/moh\n")
 
 
-def test_a_key_server_that_is_sealed_makes_nothing_promised(client: Client, signer: LocalSigner):
-    signer.available = False
-    try:
-        answer = client.post(_record(300_000))
-    finally:
-        signer.available = True
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable.keys")
-    assert int(answer.headers["retry-after"]) >= 1
-    assert client.post(_record(300_000)).json()["outcomes"][0]["outcome"] == "accepted"
-
-
 def test_the_published_documents_show_the_agencys_own_form(client: Client):
     with client.http as http:
         document = http.get("/openapi.json").json()
