@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from crypto.evidence import seal_evidence
 from gateway.errors import Unavailable
 from gateway.ports import Rules
-from gateway.records import Submission, Terms
+from gateway.records import Event, Submission, Terms
 
 ENVELOPES = "envelopes.db"
 """The file's name, beside the store."""
 BUSY_S = 5.0
+DAY_MS = 86_400_000
+LET_GO_AT_ONCE = 1000
+"""Messages that one event in the log is about, and one transaction removes."""
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS envelope (submission TEXT PRIMARY KEY, sender TEXT NOT NULL, contract TEXT NOT NULL,"
     " recipient TEXT NOT NULL, received_ms INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT"
 )
+_INDEX = "CREATE INDEX IF NOT EXISTS envelope_age ON envelope (sender, recipient, contract, received_ms)"
+_OVER = (
+    "SELECT submission FROM envelope WHERE sender = ? AND recipient = ? AND contract = ? AND received_ms < ?"
+    " ORDER BY submission LIMIT ?"
+)
 
+
+DaysKept = Callable[[str, str, str], int]
+"""Returns how many days messages of a sender to a recipient under a contract are kept."""
 
 _Row = tuple[str, str, str, str, int, bytes]
 _Waiting = tuple[Submission, bytes, Terms, "asyncio.Future[None]"]
@@ -41,6 +53,7 @@ class EnvelopeFile:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(_SCHEMA)
+            self._db.execute(_INDEX)
 
     def close(self) -> None:
         """Close the file, once nothing is kept any more."""
@@ -108,6 +121,40 @@ def kept(path: Path, submission: str) -> bytes | None:
         finally:
             db.close()
     return row[0] if row else None
+
+
+def let_go(path: Path, days_kept: DaysKept, now_ms: int, leave: Callable[[Sequence[Event]], None]) -> None:
+    """Remove the messages whose time is over, once the log will say so. Blocks.
+
+    An event tells how many went and the SHA-256 of their submissions' ids, in order and a line each, so that anybody
+    who has the ids can tell that it is about them. Cut off in between, it is left again when this is called again.
+
+    Raises:
+        Unavailable: the file cannot be used, or the event was not left; what was not removed still is there.
+    """
+    with _translated(), closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
+        db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not just forgotten
+        exchanges = db.execute("SELECT DISTINCT sender, recipient, contract FROM envelope").fetchall()
+        for sender, recipient, contract in exchanges:
+            before_ms = now_ms - days_kept(sender, recipient, contract) * DAY_MS
+            exchange = (sender, recipient, contract, before_ms, LET_GO_AT_ONCE)
+            while ids := [found for (found,) in db.execute(_OVER, exchange)]:
+                leave([_let_go(sender, recipient, contract, ids)])
+                db.execute("BEGIN IMMEDIATE")
+                db.executemany("DELETE FROM envelope WHERE submission = ?", [(one,) for one in ids])
+                db.execute("COMMIT")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the write-ahead log has them, too
+
+
+def _let_go(sender: str, recipient: str, contract: str, ids: Sequence[str]) -> Event:
+    listed = hashlib.sha256("".join(f"{one}\n" for one in ids).encode()).hexdigest()
+    fields = (
+        ("contract", contract),
+        ("recipient", recipient),
+        ("removed", len(ids)),
+        ("submissions", listed),
+    )
+    return Event(sender, "envelopes.removed", fields)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from gateway.app.services import Caller, Pollers
 from gateway.cursors import CursorFile
 from gateway.decryption import MessageDecryption
 from gateway.doors import Gateway
-from gateway.envelopes import ENVELOPES, EnvelopeFile
+from gateway.envelopes import ENVELOPES, EnvelopeFile, let_go
 from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
 from gateway.https.config import Config
@@ -165,10 +165,17 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             context.load_verify_locations(cadata=client_issuers(living.current))
 
         def slow_housekeeping() -> None:
-            """Introduce new log keys, fetch what submissions need, let go what the freeze no longer holds."""
+            """Introduce new log keys, fetch what submissions need, let go what is no longer held or kept."""
             _introduce_keys(store, settings, session, spool)
             rules.warm(time.time_ns() // 1_000_000)
             _release(living, committer)
+            registry = living.current.registry
+            let_go(
+                store.parent / ENVELOPES,
+                registry.originals_kept_days,
+                time.time_ns() // 1_000_000,
+                spool.leave,
+            )
 
         cursors = stack.enter_context(closing(CursorFile(store.parent / "cursors.db")))
         signer = MessageSigner(session, settings.keys.intake.role, settings.serve.listen.server_names[0])

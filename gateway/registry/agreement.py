@@ -24,6 +24,9 @@ from gateway.configuration import (
     read,
 )
 
+ORIGINALS_KEPT_DAYS = 30
+"""Unless the agreement says otherwise."""
+
 
 class LegalBasis(Bilingual):
     """The provision that allows the exchange; `verified` by counsel, or production refuses it."""
@@ -51,8 +54,8 @@ class AgreementFile(Document):
     """Whether SOAP messages under it are encrypted for the gateway, beyond TLS."""
     reviewed_by: Annotated[tuple[Line, ...], Field(min_length=1, max_length=8)]
     """Offices that approved it, never persons."""
-    originals_kept_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    """How long a file that came under it is kept after it was answered, sealed; then it is removed for good."""
+    originals_kept_days: Annotated[int, Field(ge=1, le=3650)] = ORIGINALS_KEPT_DAYS
+    """How long a file or a signed SOAP message is kept as it came, sealed; then it is removed for good."""
 
     @model_validator(mode="after")
     def _some_time(self) -> AgreementFile:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from contracts.errors import Invalid, Problem
 from gateway.registry.agency import Agency, ByQueue, load_agency
-from gateway.registry.agreement import Agreement, load_agreement
+from gateway.registry.agreement import ORIGINALS_KEPT_DAYS, Agreement, load_agreement
 
 FILES_MAX = 2000
 DELIVERY_KEYS = "delivery-"
@@ -58,6 +58,11 @@ class Registry:
     def between(self, sender: str, contract: str) -> tuple[Agreement, ...]:
         """Return the agreements, of any time, under which `sender` sends `contract`."""
         return self._sent.get((sender, contract), ())
+
+    def originals_kept_days(self, sender: str, recipient: str, contract: str) -> int:
+        """Return how long what came is kept as it came: as the longest of the agreements says, of any time."""
+        agreed = [one.file for one in self.between(sender, contract) if one.file.recipient == recipient]
+        return max((file.originals_kept_days for file in agreed), default=ORIGINALS_KEPT_DAYS)
 
     def issuers_pem(self) -> str:
         """Return the certificates of all authorities that agencies' certificates may come from."""
