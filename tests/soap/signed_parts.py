@@ -129,11 +129,11 @@ def _named(node: etree._Element) -> bool:
     return node.get(f"{{{WSU}}}Id") is not None or node.get("Id") is not None
 
 
-def xmlsec1(envelope: bytes, signer: Signer, folder: Path) -> bool:
+def xmlsec1(envelope: bytes, certificate: x509.Certificate, folder: Path) -> bool:
     """Return whether xmlsec1 finds that the signature in an envelope holds under a certificate's key."""
     message, certificate_file = folder / "message.xml", folder / "certificate.pem"
     message.write_bytes(envelope)
-    certificate_file.write_bytes(signer.certificate_pem)
+    certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
     command = ["xmlsec1", "--verify", "--pubkey-cert-pem", str(certificate_file)]
     for name in sorted({node.tag for node in etree.fromstring(envelope).iter() if _named(node)}):
         space, _, local = name[1:].partition("}")

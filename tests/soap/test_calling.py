@@ -14,7 +14,7 @@ import pytest
 import yaml
 from cryptography import x509
 from lxml import etree
-from signed_parts import HeldKey, Signer, xmlsec1
+from signed_parts import xmlsec1
 from soap_parts import PARTICIPANTS, Prosecution
 from support.agency_service import WSDL, AgencyService, agency_service
 from support.auditor import Auditor
@@ -94,7 +94,7 @@ def test_what_the_gateway_asks_is_signed_with_the_key_servers_key(called: Called
     certificate = x509.load_der_x509_certificate(base64.b64decode(token.text))
     authority = x509.load_pem_x509_certificate(called.prosecution.site.prepared.ca_pem.encode())
     certificate.verify_directly_issued_by(authority)
-    assert xmlsec1(told, Signer(HeldKey(None), certificate), tmp_path)
+    assert xmlsec1(told, certificate, tmp_path)
 
 
 def test_what_is_for_the_agency_is_handed_over(called: Called) -> None:

@@ -84,7 +84,7 @@ def test_what_is_kept_is_what_was_signed(prosecution: Prosecution, offered: str,
         pass_fds=descriptors,
     ).stdout
     assert number.encode() in opened
-    assert xmlsec1(opened, signer, tmp_path)
+    assert xmlsec1(opened, signer.certificate, tmp_path)
 
 
 def test_what_the_agreement_demands_is_held_to(prosecution: Prosecution, offered: str) -> None:

@@ -133,7 +133,7 @@ def test_node_soap_signs(prosecution: Prosecution, tmp_path: Path) -> None:
     assert "answer" in done, done
     receipt = json.loads(done["answer"]["outcome"][0]["receipt"])
     assert json.loads(receipt["entry"])["origin"]["wsse"] == "ppo-rsa"
-    assert xmlsec1(done["sent"].encode(), signer, tmp_path)
+    assert xmlsec1(done["sent"].encode(), signer.certificate, tmp_path)
 
 
 STORED_ANSWERS = {
@@ -211,6 +211,6 @@ def test_what_xmlsec1_signs_with_prefix_lists(prosecution: Prosecution, kind: st
         *(word for one in ids for word in ("--id-attr:Id", one)),
     ]
     subprocess.run([*command, "--output", signed, unsigned], check=True, capture_output=True, timeout=60)
-    assert xmlsec1(signed.read_bytes(), signer, tmp_path)
+    assert xmlsec1(signed.read_bytes(), signer.certificate, tmp_path)
     answered = prosecution.post(signed.read_bytes())
     assert Answer.of(answered).one("accepted") == "1", answered.text

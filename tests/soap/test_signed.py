@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 from signed_parts import HeldKey, Signer, certificate, xmlsec1
@@ -41,7 +43,7 @@ def test_a_signed_record_is_taken_and_the_log_names_the_key(
 ) -> None:
     old, signer = version == "SOAP 1.1", prosecution.signer(kind)
     envelope = signer.sign(enveloped(message(judgment()), old=old))
-    assert xmlsec1(envelope, signer, tmp_path)
+    assert xmlsec1(envelope, signer.certificate, tmp_path)
     answer = Answer.of(prosecution.post(envelope, old=old))
     entry = json.loads(json.loads(answer.one("receipt"))["entry"])
     assert entry["origin"]["wsse"] == f"ppo-{kind}"
@@ -64,14 +66,16 @@ def test_a_signature_that_is_agreed_on_must_be_there(prosecution: Prosecution) -
     assert Answer.of(taken).one("refused") == "1"  # as a record, not as a submission
 
 
-def test_a_signed_message_is_taken_once(prosecution: Prosecution) -> None:
-    envelope = prosecution.signer().sign(enveloped(message(judgment())))
+def test_a_signed_message_is_taken_once(prosecution: Prosecution, tmp_path: Path) -> None:
+    signer = prosecution.signer()
+    envelope = signer.sign(enveloped(message(judgment())))
     assert Answer.of(prosecution.post(envelope)).one("accepted") == "1"
     before = prosecution.auditor.size("ppo")
     assert Answer.of(prosecution.post(envelope)).one("code") == "origin.replayed"
     # Not under another writing of the same signature, either.
     reflowed = envelope.replace(b"<ds:SignatureValue>", b"<ds:SignatureValue>\n")
     assert Answer.of(prosecution.post(reflowed)).one("code") == "origin.replayed"
+    assert xmlsec1(reflowed, signer.certificate, tmp_path)
     assert prosecution.refused(before) == ["origin.replayed"] * 2
 
 
@@ -424,28 +428,49 @@ def test_an_attack_is_refused_and_in_the_lane(prosecution: Prosecution, name: st
     assert prosecution.refused(before) == [code]
 
 
-GENUINE_ELSEWHERE = [
-    "wrapping: into a header block",
-    "wrapping: into the new Body",
-    "wrapping: a second Body",
-    "not covered: the Body",
-    "not covered: the Timestamp",
-]
+STRUCTURE = "what is signed is in the message, but not where it is read"
+COVERAGE = "XML Signature leaves it to the application what has to be signed"
+ALGORITHM = "XML Signature knows more algorithms than are allowed here"
+FORM = "the message says more, or says it otherwise, than the one form that is taken"
+TRUST = "whose key it is, and whether its certificate is to be trusted, stands outside the signature"
+TIME = "when it was made stands outside the signature"
+HOLDS_AND_IS_REFUSED = {
+    "wrapping: into a header block": STRUCTURE,
+    "wrapping: into the new Body": STRUCTURE,
+    "wrapping: a second Body": STRUCTURE,
+    "wrapping: a Body before the Header": STRUCTURE,
+    "wrapping: the Timestamp": STRUCTURE,
+    "transform: XPath filter": ALGORITHM,
+    "algorithm: C14N with comments": ALGORITHM,
+    "not covered: the Body": COVERAGE,
+    "not covered: the Timestamp": COVERAGE,
+    "not covered: what a Manifest names": COVERAGE,
+    "key: of the attacker": TRUST,
+    "key: fetched from elsewhere": FORM,
+    "key: by name": FORM,
+    "key: another reference": FORM,
+    "certificate: from another authority": TRUST,
+    "certificate: expired": TRUST,
+    "certificate: not for signatures": TRUST,
+    "time: too old": TIME,
+    "time: in the future": TIME,
+    "time: without an end": FORM,
+    "a processing instruction": FORM,
+    "a password beside the signature": FORM,
+    "too many prefixes": FORM,
+}
+"""Attacks whose signature is genuine, under the certificate that came with it: what only verifies signatures takes
+them. For each the reason why it is refused nevertheless; of all others xmlsec1 says itself that nothing holds."""
 
 
-@pytest.mark.parametrize("name", GENUINE_ELSEWHERE)
-def test_the_signature_of_an_attack_by_structure_is_genuine(
+@pytest.mark.parametrize("name", ATTACKS)
+def test_xmlsec1_agrees_but_where_the_reason_is_outside_the_signature(
     prosecution: Prosecution, name: str, tmp_path: Path
 ) -> None:
-    """What only counts signatures, as xmlsec1 does, is satisfied: the attack is one."""
-    taken = Taken(prosecution)
-    assert xmlsec1(ATTACKS[name][0](taken), taken.signer, tmp_path)
-
-
-@pytest.mark.parametrize("name", [name for name in ATTACKS if name.startswith("changed")])
-def test_xmlsec1_finds_what_was_changed_as_well(prosecution: Prosecution, name: str, tmp_path: Path) -> None:
-    taken = Taken(prosecution)
-    assert not xmlsec1(ATTACKS[name][0](taken), taken.signer, tmp_path)
+    envelope = ATTACKS[name][0](Taken(prosecution))
+    token = etree.fromstring(envelope).find(f".//{{{WSSE}}}BinarySecurityToken")
+    came = x509.load_der_x509_certificate(base64.b64decode(token.text))
+    assert xmlsec1(envelope, came, tmp_path) == (name in HOLDS_AND_IS_REFUSED)
 
 
 def test_a_revoked_certificate_signs_nothing(prosecution: Prosecution) -> None:
@@ -468,31 +493,41 @@ def test_a_certificate_that_is_shut_out_by_hand_signs_nothing(prosecution: Prose
         path.write_text(before)
 
 
-def test_the_action_cannot_name_another_operation_than_what_was_signed(prosecution: Prosecution) -> None:
-    envelope = prosecution.signer().sign(enveloped(message(operation="ping")))
+def test_the_action_cannot_name_another_operation_than_what_was_signed(
+    prosecution: Prosecution, tmp_path: Path
+) -> None:
+    signer = prosecution.signer()
+    envelope = signer.sign(enveloped(message(operation="ping")))
+    assert xmlsec1(envelope, signer.certificate, tmp_path)
     assert Answer.of(prosecution.post(envelope, "submit")).one("code") == "soap.action"
 
 
-def test_what_is_read_is_what_was_signed(prosecution: Prosecution) -> None:
+def test_what_is_read_is_what_was_signed(prosecution: Prosecution, tmp_path: Path) -> None:
     """Comments are not signed: what they would split must be read as one."""
     number = reference()
     root = etree.fromstring(enveloped(message(judgment(number))))
-    signed = prosecution.signer().sign(etree.tostring(root))
+    signer = prosecution.signer()
+    signed = signer.sign(etree.tostring(root))
     split = signed.replace(number.encode(), number[:5].encode() + b"<!-- -->" + number[5:].encode())
+    assert xmlsec1(split, signer.certificate, tmp_path)
     answer = Answer.of(prosecution.post(split))
     entry = json.loads(json.loads(answer.one("receipt"))["entry"])
     assert entry["source_ref"] == number
 
 
-def test_a_signature_does_not_cover_an_attachment(prosecution: Prosecution) -> None:
+def test_a_signature_does_not_cover_an_attachment(prosecution: Prosecution, tmp_path: Path) -> None:
     include = '<x:Include xmlns:x="http://www.w3.org/2004/08/xop/include" href="cid:records"/>'
     asked = f'<m:submitDocument xmlns:m="{MESSAGES}"><m:document>{include}</m:document></m:submitDocument>'
-    envelope = prosecution.signer().sign(enveloped(asked))
+    signer = prosecution.signer()
+    envelope = signer.sign(enveloped(asked))
+    assert xmlsec1(envelope, signer.certificate, tmp_path)
     assert Answer.of(prosecution.post(envelope, "submitDocument")).one("code") == "origin.not_covered"
 
 
-def test_a_version_that_was_not_signed_is_not_read(prosecution: Prosecution) -> None:
-    envelope = prosecution.signer().sign(enveloped(message(judgment())))
+def test_a_version_that_was_not_signed_is_not_read(prosecution: Prosecution, tmp_path: Path) -> None:
+    signer = prosecution.signer()
+    envelope = signer.sign(enveloped(message(judgment())))
+    assert xmlsec1(envelope, signer.certificate, tmp_path)
     answered = prosecution.post(envelope, old=False)
     assert Answer.of(answered).one("code") == "soap.version"
     assert SOAP11.encode() in envelope
@@ -518,7 +553,7 @@ def test_the_signed_message_is_kept_for_its_recipient_alone(prosecution: Prosecu
         pass_fds=consumer[1],
     ).stdout
     assert opened == envelope
-    assert xmlsec1(opened, signer, tmp_path)
+    assert xmlsec1(opened, signer.certificate, tmp_path)
 
 
 def test_a_kept_message_that_was_changed_does_not_open() -> None:
