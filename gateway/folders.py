@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from contracts import Piece
 from crypto.errors import KeysUnavailable
@@ -49,15 +51,15 @@ class RecordCounter:
     async def __call__(self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]) -> int:
         """See `files.RecordCount`."""
         binding = self._in_force().catalogue.binding(sender, contract)
-        splitter = binding.splitter(RECORD_MAX_BYTES, media_type)
         count = 0
-        async for octets in body:
-            pieces = await asyncio.to_thread(splitter.feed, octets)
-            count += len(pieces)
-            _readable(pieces)
-        pieces = splitter.close()
-        _readable(pieces)
-        return count + len(pieces)
+        # One thread for all of it: libxml2 keeps the names it meets in a table of the thread that made the parser, and
+        # a parser that is fed by several threads breaks the table, and with it the process.
+        with ThreadPoolExecutor(1) as own:
+            run = partial(asyncio.get_running_loop().run_in_executor, own)
+            splitter = await run(binding.splitter, RECORD_MAX_BYTES, media_type)
+            async for octets in body:
+                count += await run(_counted, splitter.feed, octets)
+            return count + await run(_counted, splitter.close)
 
 
 class KeysOfFiles:
@@ -145,8 +147,13 @@ def _folders(snapshot: Snapshot, agency: str, at_ms: int) -> dict[str, Folder]:
     return folders
 
 
-def _readable(pieces: list[Piece]) -> None:
-    """Refuse what cannot be read to its end, for that reason and not because it has fewer records than it should."""
+def _counted(cut: Callable[..., Sequence[Piece]], *octets: bytes) -> int:
+    """Return how many records were cut out.
+
+    What cannot be read to its end is refused for that reason, and not because it has fewer records than it should.
+    """
+    pieces = cut(*octets)
     for piece in pieces:
         if piece.ends_submission and piece.refusal is not None:
             raise Rejected(piece.refusal.code, piece.refusal.rule, piece.refusal.field)
+    return len(pieces)

@@ -55,9 +55,11 @@ class Examination:
         # 3. Is it what its manifest says?
         manifest = None if rules is None else self._manifest(rules, entry)
         if rules is not None and manifest is not None:
-            _compare(rules, manifest, entry)
             entry = replace(
-                entry, expected=manifest.count, batch=manifest.batch or "", sequence=manifest.sequence
+                _compared(rules, manifest, entry),
+                expected=manifest.count,
+                batch=manifest.batch or "",
+                sequence=manifest.sequence,
             )
         # 4. Was it here before? By content, whatever it is called.
         if self._journal.same_content(entry) is not None:
@@ -104,10 +106,16 @@ class Examination:
             return file.read(0, most)
 
     def _in_series(self, entry: Entry, manifest: Manifest) -> Entry:
-        highest = self._journal.highest_sequence(entry)
-        if entry.sequence <= highest and manifest.total is None:
+        if manifest.total is None:
+            highest = self._journal.highest_sequence(entry)
+            repeated, missing = entry.sequence <= highest, entry.sequence - highest - 1
+        else:  # parts of a batch, which may come in any order; what comes later closes the gap
+            parts = self._journal.parts(entry)
+            repeated = entry.sequence in parts
+            missing = entry.sequence - 1 - sum(part < entry.sequence for part in parts)
+        if repeated:
             raise Rejected("file.sequence_repeated", "a sequence number stands for one file", "sequence")
-        return replace(entry, missing=max(0, entry.sequence - highest - 1) if manifest.total is None else 0)
+        return replace(entry, missing=missing)
 
     async def _count(self, entry: Entry, original: SealedFile, manifest: Manifest) -> None:
         chunks = body(unpacked(original, entry.name), at_once=is_small(original, entry.name))
@@ -135,15 +143,20 @@ def _following(chunks: Iterator[bytes]) -> bytes | None:
     return next(chunks, None)
 
 
-def _compare(rules: ManifestRules, manifest: Manifest, entry: Entry) -> None:
+def _compared(rules: ManifestRules, manifest: Manifest, entry: Entry) -> Entry:
+    """Return a file's entry, with what its manifest contradicts where the binding has that reported."""
     if manifest.sha256 != entry.sha256:
         raise Rejected("file.contradicted", "the SHA-256 that the manifest says", "sha256")
-    if rules.tolerant:
-        return
+    wrong = None
     if manifest.size is not None and manifest.size != entry.size:
-        raise Rejected("file.contradicted", "as long as the manifest says", "size")
-    if manifest.name is not None and manifest.name != entry.name:
-        raise Rejected("file.contradicted", "called as the manifest says", "name")
+        wrong = Rejected("file.contradicted", "as long as the manifest says", "size")
+    elif manifest.name is not None and manifest.name != entry.name:
+        wrong = Rejected("file.contradicted", "called as the manifest says", "name")
+    if wrong is None:
+        return entry
+    if not rules.tolerant:
+        raise wrong
+    return replace(entry, code=wrong.code, rule=wrong.rule)
 
 
 async def _digest(file: SealedFile) -> bytes:

@@ -207,6 +207,16 @@ class Journal:
             found = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id)).fetchone()
         return found[0] or 0
 
+    def parts(self, entry: Entry) -> frozenset[int]:
+        """Return which parts of this file's batch were taken so far."""
+        query = (
+            "SELECT DISTINCT sequence FROM file WHERE (agency, contract, batch) = (?, ?, ?) AND id != ? "
+            "AND state IN ('taken', 'answered')"
+        )
+        with _translated("readable"):
+            found = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id))
+            return frozenset(sequence for (sequence,) in found)
+
     def ever(self, agency: str, contract: str, name: str) -> bool:
         """Return whether there is, or was, a file of this name."""
         query = "SELECT 1 FROM file WHERE (agency, contract, name) = (?, ?, ?) LIMIT 1"

@@ -70,6 +70,7 @@ class Taking:
         # 1. Its records, from the first that was not answered, each with its outcome.
         self._resumed = resumed
         entry, results, answers = await self._records(entry, original)
+        entry = _held_against(entry)
         # 2. The log says what became of it: that entry's receipt is the signature of the summary.
         entry = replace(entry, ended_ms=_now_ms(), remove_ms=_now_ms() + self._folder.kept_days * DAY_MS)
         told = self._told(entry, results)
@@ -249,6 +250,13 @@ def _with(entry: Entry, outcomes: Outcomes) -> Entry:
         first_index=first,
         last_index=max([entry.last_index, *indices]),
     )
+
+
+def _held_against(entry: Entry) -> Entry:
+    """Return an entry that says so if its manifest promised another number of records, and nothing worse is known."""
+    if entry.code or entry.expected in (-1, entry.position):
+        return entry
+    return replace(entry, code="file.contradicted", rule="as many records as the manifest says")
 
 
 def _refusal(entry: Entry, error: IsnadError) -> Event:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import random
 import subprocess
 import time
@@ -27,8 +26,7 @@ from gateway.synth.flows import Flow, Made
 from gateway.synth.people import Population
 
 CONTRACT = "civil-status-change.v1"
-ROWS = int(os.environ.get("ISNAD_TEST_FILE_ROWS", "20000"))
-"""How large the file is; 200,000 takes about ten minutes."""
+ROWS = 200_000
 KILLS = 10
 NAME = "تغييرات-يونيو.csv"
 

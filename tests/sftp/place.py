@@ -28,9 +28,9 @@ from support.batches import RECIPIENT, LaneKeys
 from support.signing import LocalSigner
 from support.ssh import SshUser, public_half
 
-import contracts
 from adapters.sftp import Config, Inbound, inbound
 from adapters.sftp.journal import Entry, listing
+from contracts.folder import SHIPPED
 from crypto.hpke import PublicKey, Suite
 from gateway import exchange
 from gateway.files import Files
@@ -41,11 +41,11 @@ from gateway.log.reading import StoreRecords
 from gateway.quotas import Quotas
 from gateway.refusals import Refusals
 from gateway.registry.living import Living
+from gateway.registry.snapshot import Sources
 from gateway.rules import ByRegistry, Keys
 from gateway.signatures import DetachedSignatures
 from gateway.workers import Workers
 
-SHIPPED = Path(contracts.__file__).parent
 ORIGIN = "gate.example"
 QUOTA = {
     "records_per_s": 100_000,
@@ -188,7 +188,11 @@ def configured(folder: Path, *, keys=(), **files: object) -> Configuration:
 
 @contextmanager
 def open_place(
-    folder: Path, configuration: Configuration, file_keys: FileKeysHeld | None = None, workers: int = 1
+    folder: Path,
+    configuration: Configuration,
+    file_keys: FileKeysHeld | None = None,
+    workers: int = 1,
+    contracts: Path = SHIPPED,
 ) -> Iterator[Place]:
     """Run a gateway for files until the end of the block; what it keeps stays in `folder`, for the next one."""
     file_keys = file_keys or FileKeysHeld()
@@ -199,8 +203,9 @@ def open_place(
     with ExitStack() as stack:
         log = stack.enter_context(closing(Committer(store, signer, origin=ORIGIN, outbox_max_bytes=1 << 32)))
         records = stack.enter_context(closing(StoreRecords(store, LaneKeys())))
-        pool = Workers(SHIPPED, "synthetic", workers)
-        living = Living(configuration.sources(), lambda _: None, poll_s=0.05)
+        pool = Workers(contracts, "synthetic", workers)
+        sources = Sources(configuration.folder, contracts, "synthetic")
+        living = Living(sources, lambda _: None, poll_s=0.05)
         living.start()
         stack.callback(living.stop)
         rules = ByRegistry(
