@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -123,10 +123,10 @@ class Binding:
         """
         # 1. Parse strictly and hold it against the agency's own schema.
         source = self.source.read(octets)
-        # 2. Map: names, dates and numbers become canonical, each value by its own rule.
+        # 2. Map: names, dates and numbers become canonical, each value by its own rule, as the closed schema asks.
         notes: list[str] = []
         payload = self.mapping.apply(source, notes)
-        # 3. The contract decides: closed schema, national ID, conditions across fields.
+        # 3. The contract decides: conditions across fields, national ID.
         try:
             told = self.contract.judge(payload, _iso(today), self.agency, self.governorates, notes)
             return _conformed(payload, told, notes)
@@ -140,18 +140,21 @@ def _conformed(payload: Payload, told: Told, notes: list[str]) -> Conformed:
     Raises:
         Refused: `record.ref.personal` when what is logged in clear contains a national ID.
     """
-    source_ref, prior_ref = str(payload["source_ref"]), payload.get("prior_ref")
+    texts = cast("dict[str, str]", payload)  # these four are texts in every contract
+    number, about = told
+    source_ref, prior_ref = texts["source_ref"], texts.get("prior_ref")
     if nid.occurs_in(source_ref):
         raise _personal("/source_ref")
-    if prior_ref is not None and nid.occurs_in(str(prior_ref)):
+    if prior_ref is not None and nid.occurs_in(prior_ref):
         raise _personal("/prior_ref")
     return Conformed(
         payload,
         source_ref,
-        payload["op"],  # type: ignore[arg-type]  # the schema enumerates it
-        prior_ref,  # type: ignore[arg-type]
-        *told,  # type: ignore[arg-type]
-        str(payload["occurred_on"]),
+        texts["op"],  # type: ignore[arg-type]  # the schema enumerates it
+        prior_ref,
+        number,
+        about,
+        texts["occurred_on"],
         _only("warning.", notes) if notes else (),
         _only("review.", notes) if notes else (),
     )

@@ -129,7 +129,7 @@ def _mapping(
                 f"nothing gives {name}, which the contract requires",
             )
     try:
-        return compile_mapping(mapping, source.steps, codes)
+        return compile_mapping(mapping, source, codes, contract.checker)
     except ValueError as problem:
         complain("mapping.yaml", "", "catalogue.mapping", str(problem))
         return None

@@ -76,7 +76,7 @@ def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iter
     noted: list[str] = []
     try:
         governorates = governorate_verdicts(catalogue.code_lists["governorates"].codes, "synthetic")
-        contract.judge(parse(example.octets), SAMPLES_DAY.isoformat(), example.sender, governorates, noted)
+        contract.hold(parse(example.octets), SAMPLES_DAY.isoformat(), example.sender, governorates, noted)
     except Refused as refused:
         code = refused.code
     if example.why == "":

@@ -1,10 +1,12 @@
 """A canonical contract: what a record of one kind means, and what holds it to that."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from contracts.documents import FreezeClass, LegalBasis, Role, Rule, ServiceLevel
-from contracts.judging import Judge
+from contracts.judging import Judge, Told
+from contracts.rules import Payload
 from contracts.schemas import Checker, Schema
 
 
@@ -66,4 +68,17 @@ class Contract:
     """Conditions across fields, as they are written in the contract."""
     checker: Checker
     judge: Judge
-    """Holds a record to all of it: schema, cross-field rules and national ID rules, in that order."""
+    """Holds a record that keeps the schema to the rest: cross-field rules and national ID rules, in that order."""
+
+    def hold(
+        self,
+        payload: Payload,
+        today: str,
+        sender: str | None,
+        governorates: Mapping[str, bool],
+        notes: list[str],
+    ) -> Told:
+        """Hold any JSON object to all of it; parameters, result and refusals as `Judge` says."""
+        if not self.checker.is_valid(payload):
+            raise self.checker.refusal(payload)
+        return self.judge(payload, today, sender, governorates, notes)

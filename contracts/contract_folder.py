@@ -76,7 +76,6 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
         rules=tuple(properties.rules),
         checker=checker,
         judge=compile_judge(
-            checker,
             properties.rules,
             _numbers(schema, properties.subject),
             properties.subject,
@@ -138,6 +137,10 @@ def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, st
     required = schema.get("required")
     always = required if isinstance(required, list) else []
     found = [("schema.json", f"every contract requires {name}") for name in _COMMON if name not in always]
+    for name in (*_COMMON, "prior_ref"):
+        node = schema_lint.resolve(schema, "/" + name)
+        if node is not None and node.get("type") != "string":
+            found.append(("schema.json", f"{name} is a text in every contract"))
     pointers = [("subject", properties.subject), ("about", properties.about)]
     for index, rule in enumerate(properties.rules):
         pointers += [(f"rules.{index}", pointer) for pointer in _pointers(rule)]

@@ -6,9 +6,9 @@ value, or None when nothing is left. `_meta/functions.md` describes them for the
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from contracts import nid, text
@@ -24,6 +24,8 @@ class Recalling:
 
     known: Mapping[str, Value]
     step: Step
+    gives: Sequence[Value]
+    """Whatever stands in `known`, now or later."""
 
     def __call__(self, value: Value, notes: list[str]) -> Value:
         """Run the step."""
@@ -34,8 +36,11 @@ _DIRECTIVES = re.compile(r"(?:%[dmYHMS]|[-/.: T])+")
 _MAX_NUMBER_DIGITS = 15
 _SMALL = {str(number): number for number in range(10_000)}
 """Years, months, counts: most whole numbers of records."""
+_FIRST, _LAST = date(1900, 1, 1), date(2099, 12, 31)
+DAYS = tuple((_FIRST + timedelta(number)).isoformat() for number in range((_LAST - _FIRST).days + 1))
+"""ISO dates of 1900 to 2099. They repeat in records, so how they are written is remembered."""
 _MAX_DATES_KEPT = 65536
-"""Legal dates repeat: a lifetime has fewer than 40,000 days, however they are written."""
+"""A lifetime has fewer than 40,000 days, however they are written."""
 _MAX_FORMS_KEPT = 32
 """Dates of one form are known once, whichever agency writes them."""
 
@@ -123,7 +128,7 @@ def _bool_map(argument: str) -> Step:
             raise Refused("record.code.unknown", "", f"must be {yes} or {no}")
         return found
 
-    return Recalling(table, truth)
+    return Recalling(table, truth, tuple(table.values()))
 
 
 def _checked_format(argument: str) -> str:
@@ -165,11 +170,11 @@ def _date(argument: str) -> Step:
         if found is not None:
             return found
         found = parse(nid.digits_ascii(written)).date().isoformat()
-        if len(known) < _MAX_DATES_KEPT:
+        if DAYS[0] <= found <= DAYS[-1] and len(known) < _MAX_DATES_KEPT:
             known[written] = found
         return found
 
-    return Recalling(known, iso)
+    return Recalling(known, iso, DAYS)
 
 
 def _datetime_utc(argument: str) -> Step:
@@ -190,7 +195,7 @@ _PLAIN: dict[str, Step] = {
     "arabic_name": _arabic_name,
     "split_name": _split_name,
     "upper": _upper,
-    "int": Recalling(_SMALL, _int),
+    "int": Recalling(_SMALL, _int, tuple(_SMALL.values())),
     "first_non_empty": _first_non_empty,
     "hash_ref": _hash_ref,
 }
@@ -231,4 +236,4 @@ def lookup(table: Mapping[str, Value], list_name: str, *, review: bool) -> Recal
             return value
         raise Refused("record.code.unknown", "", f"a word of the list {list_name}")
 
-    return Recalling(table, found)
+    return Recalling(table, found, tuple(table.values()))

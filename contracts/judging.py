@@ -1,4 +1,4 @@
-"""What a contract asks of a record, as one function: the schema, rules across fields, then national IDs."""
+"""What a contract asks of a record beside its schema, as one function: rules across fields, then national IDs."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,13 +7,13 @@ from contracts.documents import Rule
 from contracts.errors import Refused
 from contracts.program import Program
 from contracts.rules import Fields, Payload, condition, write_refusal
-from contracts.schemas import Checker
 
-Told = tuple[object, object]
+Told = tuple[str | None, str | None]
 """The national ID of the person that a record is about, and the id of the record; None where it names none."""
 Judge = Callable[[Payload, str, str | None, Mapping[str, bool], list[str]], Told]
-"""Takes a canonical payload, the ISO date of today in Africa/Cairo, the agency that it comes from (None for an example,
-which comes from nobody), `nid.governorate_verdicts`, and the notes, which receive `review.*` and `warning.*` codes.
+"""Takes a canonical payload that keeps the schema, the ISO date of today in Africa/Cairo, the agency that it comes from
+(None for an example, which comes from nobody), `nid.governorate_verdicts`, and the notes, which receive `review.*` and
+`warning.*` codes.
 
 Returns what the gateway has to know of an acceptable record beside itself. Raises Refused, whose field is a JSON
 pointer into the canonical record.
@@ -21,22 +21,19 @@ pointer into the canonical record.
 
 
 def compile_judge(
-    checker: Checker, rules: Iterable[Rule], numbers: Iterable[str], subject: str | None, about: str | None
+    rules: Iterable[Rule], numbers: Iterable[str], subject: str | None, about: str | None
 ) -> Judge:
     """Return the function that holds records to a contract.
 
-    After the schema come the rules that refuse, those that only remark, and the numbers, each in the given order.
+    First come the rules that refuse, then those that only remark, then the numbers, each in the given order.
 
     Args:
-        checker: of the contract's schema.
         rules: of the contract.
         numbers: pointers of the national IDs in its records.
         subject: pointer of the national ID that a record is about, if the contract has one.
         about: pointer of the id of the record that a record is about, if the contract has one.
     """
     program = Program("payload", "today", "sender", "governorates", "notes")
-    program.line("if not {}(payload):", program.constant(checker.is_valid))
-    program.line("raise {}(payload)", program.constant(checker.refusal), depth=1)
     fields = Fields(program)
     sorted_rules = sorted(rules, key=lambda rule: not rule.code.startswith("record."))
     conditions = [(rule, condition(rule, program, fields)) for rule in sorted_rules]

@@ -23,8 +23,9 @@ SYNTHETIC_OFFSET = 40
 
 _OLDEST_YEARS = 110
 SHAPE = re.compile(r"[23][0-9]{13}")
+_MANY_DIGITS = re.compile("[0-9]{14}")
 _SHAPE_INSIDE = re.compile(r"(?=([23][0-9]{13}))")
-_DIGITS = 14
+DIGITS = 14
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]+)?[eE][+]?[0-9]+")
 _FORM = "14 digits beginning with 2 or 3"
 
@@ -86,7 +87,7 @@ def normalise(text: str) -> str:
 
 def occurs_in(text: str) -> bool:
     """Whether fourteen consecutive digits of `text` have the shape and a birth date of a national ID."""
-    if len(text) < _DIGITS or not SHAPE.search(text):
+    if len(text) < DIGITS or not _MANY_DIGITS.search(text):
         return False
     return any(birth_date(found) for found in _SHAPE_INSIDE.findall(text))
 

@@ -6,7 +6,7 @@ written by an agency can neither reach the network nor slow the gateway down.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _VALUE_KEYWORDS = {
     "$schema", "$id", "$comment", "x-comment-ar", "$ref", "title", "description", "x-description-ar",
@@ -59,8 +59,13 @@ def properties(schema: dict[str, object], node: object) -> dict[str, object]:
 
 def resolve(schema: dict[str, object], pointer: str) -> dict[str, object] | None:
     """Return the subschema of the field at a JSON pointer of plain names; None when there is none."""
+    return at(schema, pointer.split("/")[1:])
+
+
+def at(schema: dict[str, object], names: Iterable[str]) -> dict[str, object] | None:
+    """Return the subschema of the field behind these names, one inside the other; None when there is none."""
     node: object = schema
-    for name in pointer.split("/")[1:]:
+    for name in names:
         node = properties(schema, node).get(name)
     if isinstance(node, dict) and "$ref" in node:
         definitions = schema.get("$defs")

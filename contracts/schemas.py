@@ -13,6 +13,9 @@ from contracts.errors import Refused
 
 Schema = dict[str, object]
 
+_SAYS_NOTHING = frozenset({"$schema", "$id", "title", "description", "examples", "$comment"})
+"""Keywords that accept and refuse nothing; so do all that begin with `x-`."""
+
 _PATTERN_BYTES = 1024 * 1024
 """Largest compiled pattern, in bytes of automaton; the engine runs in linear time whatever the text is."""
 
@@ -78,6 +81,11 @@ def compile_schema(schema: Schema) -> Checker:
         validator.is_valid,
         lambda value: list(islice(validator.iter_errors(value), _MAX_FAILURES_READ)),
     )
+
+
+def asking(schema: Schema) -> Schema:
+    """Return the keywords of a schema that accept and refuse."""
+    return {key: value for key, value in schema.items() if key not in _SAYS_NOTHING and key[:2] != "x-"}
 
 
 def reader_schema(schema: Schema) -> Schema:

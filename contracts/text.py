@@ -18,8 +18,10 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\u206a-\u2
 _DECORATION = re.compile("[\u0640\u064b-\u065f\u0670]")
 _SPACES = re.compile(" {2,}")
 
-# The alphabet of Egyptian registers, U+0621-063A and U+0641-064A, in words divided by one space.
-PLAIN_NAME = re.compile("[\u0621-\u063a\u0641-\u064a]++(?: [\u0621-\u063a\u0641-\u064a]++)*+")
+PLAIN_LETTERS = "".join(map(chr, (*range(0x621, 0x63B), *range(0x641, 0x64B))))
+"""The alphabet of Egyptian registers."""
+PLAIN_NAME = re.compile(f"[{PLAIN_LETTERS}]++(?: [{PLAIN_LETTERS}]++)*+")
+"""Words of it, divided by one space."""
 
 # Words that make one given name together with their neighbour, in every usual spelling.
 _BEGINS_A_NAME = frozenset(

@@ -11,13 +11,10 @@ import msgspec
 import orjson
 
 from contracts import strict_json
-from contracts.schemas import Schema
+from contracts.schemas import Schema, asking
 
 Read = Callable[[bytes], dict[str, object]]
 """Returns the record that octets hold; raises Refused."""
-
-_SAYS_NOTHING = frozenset({"$schema", "$id", "title", "description", "examples", "$comment"})
-"""Keywords that accept and refuse nothing; so do all that begin with `x-`."""
 
 
 class _Unfit(Exception):  # noqa: N818 - never leaves this module
@@ -85,7 +82,7 @@ def _word(asked: Schema) -> Any:
 
 def _asked(schema: Schema, known: set[str]) -> Schema:
     """Return the keywords that accept and refuse, which must be known ones."""
-    asked = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING and key[:2] != "x-"}
+    asked = asking(schema)
     if not asked.keys() <= known:
         raise _Unfit
     return asked

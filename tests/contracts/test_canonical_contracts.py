@@ -257,7 +257,7 @@ def example(contract: str, name: str) -> dict[str, object]:
 
 def examined(contract: str, record: dict[str, object], governorates: dict[str, bool]) -> list[str]:
     notes: list[str] = []
-    CATALOGUE.contract(contract).judge(record, "2026-07-01", None, governorates, notes)
+    CATALOGUE.contract(contract).hold(record, "2026-07-01", None, governorates, notes)
     return notes
 
 

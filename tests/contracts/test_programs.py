@@ -15,16 +15,33 @@ import contracts
 from contracts import folder, functions
 from contracts.binding_documents import MappingDocument
 from contracts.errors import Refused
+from contracts.framing import CsvSplitter
+from contracts.leaves import Leaf
 from contracts.mapping import compile_mapping
 from contracts.program import Program
+from contracts.schemas import compile_schema
 from contracts.shortcuts import shortcut
+from contracts.source import Source
 
 CATALOGUE = contracts.load()
 
 # -- what is executed
 
-_LITERALS = {None, (None, None), "NFC", " ", "full", "parts", ("full", "parts")}
-_METHODS = {"get", "append", "strip", "upper", "split", "isascii", "isprintable", "type", "dict", "str", "at"}
+_LITERALS = {None, True, False, (None, None), "NFC", " ", "full", "parts", ("full", "parts")}
+_METHODS = {
+    "get",
+    "append",
+    "strip",
+    "upper",
+    "split",
+    "isascii",
+    "isprintable",
+    "type",
+    "dict",
+    "str",
+    "at",
+    "len",
+}
 
 
 def codes():
@@ -68,14 +85,18 @@ def test_a_name_that_looks_like_code_is_a_name(text):
         },
         strict=False,
     )
-    compiled = compile_mapping(document, lambda path: (path,), {})
+    names = {name: {"type": "string", "maxLength": 99} for name in "abc"}
+    checker = compile_schema({"type": "object", "properties": names, "additionalProperties": False})
+    source = Source(json.loads, CsvSplitter, lambda path: (path,), None)
+    compiled = compile_mapping(document, source, {}, checker)
     with pytest.raises(Refused) as caught:
         compiled.apply({text: text}, [])
     assert caught.value.field == text
     compiled = compile_mapping(
         document.model_copy(update={"fields": {k: v for k, v in document.fields.items() if k != "c"}}),
-        lambda path: (path,),
+        source,
         {},
+        checker,
     )
     assert compiled.apply({text: text}, []) == {"a": text, "b": text}
     assert set(compiled.apply.__code__.co_consts) <= _LITERALS
@@ -145,7 +166,8 @@ def usual_case(calls, lookup):
     if lookup:
         steps.append(functions.lookup(json.loads(lookup), "words", review=False))
     program = Program("source")
-    program.line("return {}", shortcut(program, calls, steps, "source") or program.expression("None"))
+    usual = shortcut(program, calls, steps, "source", Leaf(lambda _value: True, {}))
+    program.line("return {}", usual.expression if usual else program.expression("None"))
     return steps, program.function()
 
 
