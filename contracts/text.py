@@ -20,7 +20,7 @@ _SPACES = re.compile(" {2,}")
 
 PLAIN_LETTERS = "".join(map(chr, (*range(0x621, 0x63B), *range(0x641, 0x64B))))
 """The alphabet of Egyptian registers."""
-PLAIN_NAME = re.compile(f"[{PLAIN_LETTERS}]++(?: [{PLAIN_LETTERS}]++)*+")
+PLAIN_NAME = re.compile(f"[{PLAIN_LETTERS}]++(?: [{PLAIN_LETTERS}]++)*")
 """Words of it, divided by one space."""
 
 # Words that make one given name together with their neighbour, in every usual spelling.

@@ -214,7 +214,9 @@ class _Form:
 
 
 def _perhaps(pattern: str, *, optional: bool) -> str:
-    return f"(?:{pattern})?+" if optional else pattern
+    # Not `?+`: before 3.11.5 Python lets a possessive group keep what failed inside it (gh-106052). Nothing is lost:
+    # where one of these was found none of what may follow begins, so giving it back fails at once.
+    return f"(?:{pattern})?" if optional else pattern
 
 
 def _words(declared: etree._Element) -> str:
