@@ -30,6 +30,7 @@ def by_part(sealed: SealedBatch, earlier: Mapping[str, Promise]) -> tuple[Outcom
             entry=draft.entries[n],
             warnings=kept.warnings,
             batch=receipt,
+            reference=kept.source_ref,
         )
         places[kept.record_id] = outcome.lane, outcome.index
         answers[kept.part].append(outcome)
@@ -42,8 +43,17 @@ def by_part(sealed: SealedBatch, earlier: Mapping[str, Promise]) -> tuple[Outcom
     for repeated in batch.repeated:
         lane, index = places[repeated.record_id]
         answers[repeated.part].append(
-            Outcome(repeated.position, Status.DUPLICATE, repeated.record_id, lane, index)
+            Outcome(
+                repeated.position,
+                Status.DUPLICATE,
+                repeated.record_id,
+                lane,
+                index,
+                reference=repeated.source_ref,
+            )
         )
     for refused in batch.refused:
-        answers[refused.part].append(Outcome(refused.position, Status.REFUSED, refusal=refused.refusal))
+        answers[refused.part].append(
+            Outcome(refused.position, Status.REFUSED, refusal=refused.refusal, reference=refused.source_ref)
+        )
     return tuple(sorted(outcomes, key=lambda outcome: outcome.position) for outcomes in answers)

@@ -86,7 +86,7 @@ class _Work:
     repeated: list[Repeated] = field(default_factory=list)
     fingerprints: dict[str, bytes] = field(default_factory=dict)
 
-    def refuse(self, sent: _Sent, position: int, refusal: Refusal) -> None:
+    def refuse(self, sent: _Sent, position: int, refusal: Refusal, source_ref: str = "") -> None:
         terms = self.terms
         entry = {
             "v": 1,
@@ -102,7 +102,7 @@ class _Work:
             "rule": refusal.rule,
             "origin": _origin(sent.part),
         }
-        self.refused.append(Refused(sent.number, position, refusal, canonical(entry)))
+        self.refused.append(Refused(sent.number, position, refusal, canonical(entry), source_ref))
 
     def take(
         self, sent: _Sent, framed: Framed, conformed: contracts.Conformed, contract: contracts.Contract
@@ -111,7 +111,7 @@ class _Work:
         identifier = record_id(terms.sender, terms.contract, conformed.source_ref, conformed.op)
         verdict = self.settled.chained.get(identifier)
         if verdict in UNFOUNDED:
-            self.refuse(sent, framed.position, UNFOUNDED[verdict])
+            self.refuse(sent, framed.position, UNFOUNDED[verdict], conformed.source_ref)
             return
         subject = self.pseudonym(conformed.nid.encode()) if conformed.nid else b""
         octets = canonical(_event(terms, identifier, conformed, subject))
@@ -119,9 +119,9 @@ class _Work:
         first = self.fingerprints.setdefault(identifier, self.settled.promised.get(identifier, fingerprint))
         if first is not fingerprint:
             if first == fingerprint:
-                self.repeated.append(Repeated(sent.number, framed.position, identifier))
+                self.repeated.append(Repeated(sent.number, framed.position, identifier, conformed.source_ref))
             else:
-                self.refuse(sent, framed.position, CONFLICT)
+                self.refuse(sent, framed.position, CONFLICT, conformed.source_ref)
             return
         waits = verdict is Verdict.PRIOR_WAITS
         review = (*conformed.review, "review.prior") if waits else conformed.review

@@ -153,12 +153,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that refused itself, with the log entry (RFC 8785 octets) that says so."""
+    """A record that refused itself, with the log entry (RFC 8785 octets) that says so.
+
+    `source_ref` is empty when it was refused before its reference was known to be one.
+    """
 
     part: int
     position: int
     refusal: Refusal
     entry: bytes
+    source_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class Repeated:
     part: int
     position: int
     record_id: str
+    source_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     Accepted: `record_id`, `index`, `salt` and the batch's receipt, from which the record's own is expanded without
     further look-ups. Quarantined: the same, and `warnings` says what an officer has to look at. Duplicate: the first
-    promise's `record_id`, `lane` and `index`. Refused: `refusal` alone.
+    promise's `record_id`, `lane` and `index`. Refused: `refusal` alone. `reference` is the sender's own, where the
+    record came as far as to have one.
     """
 
     position: int
@@ -232,6 +238,7 @@ class Outcome(msgspec.Struct, frozen=True):
     refusal: Refusal | None = None
     warnings: tuple[str, ...] = ()
     batch: BatchReceipt | None = None
+    reference: str = ""
 
     def receipt(self) -> Receipt:
         """Return the record's own receipt, with its inclusion proof; only for records promised just now."""

@@ -51,7 +51,7 @@ class Answers:
 
     def write(self, outcomes: Outcomes, known: Mapping[int, Known]) -> None:
         """Add outcomes; `known` has, by position, what is known of those that are answered after an interruption."""
-        results = "".join([result_line(each, known.get(each.position)) for each in outcomes])
+        results = "".join([result_line(each) for each in outcomes])
         # The sender's own words were read in this encoding; ours are ASCII.
         self._results.add(results.encode(self._encoding, "replace"))
         lines: list[bytes] = []

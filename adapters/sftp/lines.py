@@ -6,7 +6,6 @@ import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
-import msgspec
 import orjson
 
 from gateway.doors import Evidence
@@ -16,13 +15,6 @@ HEADER = b"row,reference,outcome,code,field,rule,record,index\r\n"
 _QUOTED = re.compile(r'[",\r\n]')
 
 
-class _Accepted(msgspec.Struct):
-    source_ref: str
-
-
-_ENTRY = msgspec.json.Decoder(_Accepted)
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """A record that was promised from this file before an interruption, and is answered only now.
@@ -30,23 +22,16 @@ class Known:
     `review` has the codes of what an officer has to look at.
     """
 
-    reference: str
     receipt: Evidence
     review: tuple[str, ...]
 
 
-def result_line(outcome: Outcome, known: Known | None) -> str:
-    """Return a record's line of the results (RFC 4180); `known` as above, or None."""
-    why = outcome.refusal
+def result_line(outcome: Outcome) -> str:
+    """Return a record's line of the results (RFC 4180)."""
+    begin, why = f"{outcome.position},{_cell(outcome.reference)},{outcome.status.value}", outcome.refusal
     if why is not None:
-        return f"{outcome.position},,{outcome.status.value},{why.code},{_cell(why.field)},{_cell(why.rule)},,\r\n"
-    reference = known.reference if known else ""
-    if outcome.entry:
-        reference = _ENTRY.decode(outcome.entry).source_ref
-    return (
-        f"{outcome.position},{_cell(reference)},{outcome.status.value},{' '.join(outcome.warnings)},,,"
-        f"{outcome.record_id},{outcome.index}\r\n"
-    )
+        return f"{begin},{why.code},{_cell(why.field)},{_cell(why.rule)},,\r\n"
+    return f"{begin},{' '.join(outcome.warnings)},,,{outcome.record_id},{outcome.index}\r\n"
 
 
 def receipt_line(outcome: Outcome, known: Known | None) -> bytes:

@@ -40,7 +40,6 @@ log = structlog.get_logger()
 
 class _Own(msgspec.Struct):
     submission: str = ""
-    source_ref: str = ""
     review: tuple[str, ...] = ()
 
 
@@ -182,7 +181,7 @@ class Taking:
         for index, receipt in self._files.records.receipts(list(first), entry.agency).items():
             own = _ENTRY.decode(receipt.entry)
             if own.submission == entry.id:
-                found[first[index]] = Known(own.source_ref, receipt, own.review)
+                found[first[index]] = Known(receipt, own.review)
         return found
 
     def _submission(self, entry: Entry, octets: AsyncIterator[bytes]) -> Submission:

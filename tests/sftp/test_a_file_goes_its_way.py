@@ -21,13 +21,23 @@ def test_every_row_has_its_outcome_and_the_counts_add_up(place: Place, cso: Pers
     results = cso.results("first.csv")
     assert [int(line["row"]) for line in results] == list(range(1, 601))
     assert (results[0]["outcome"], results[0]["field"]) == ("refused", "BIRTH_DATE")
-    assert results[6]["outcome"] == "duplicate"
+    assert (results[6]["outcome"], results[6]["reference"]) == ("duplicate", "CSO-E-000006")
     assert (results[9]["outcome"], results[9]["reference"]) == ("accepted", "CSO-E-000010")
     summary = cso.summary("first.csv")
     assert summary["received"] == 600 == summary["accepted"] + summary["duplicate"] + summary["refused"]
     assert (
         summary["results_sha256"] == hashlib.sha256(cso.get(f"/in/{CSV}/first.csv.results.csv")).hexdigest()
     )
+
+
+def test_a_refused_row_has_its_reference_as_soon_as_it_is_one(place: Place, cso: Person):
+    lines = rows(3, first=1_000).splitlines(keepends=True)
+    lines[2] = lines[2].replace(b"CSO-E-001001", b"CSO-E-001000").replace(b"12511", b"12512")
+    cso.put("refused.csv", b"".join(lines), 3)
+    place.answered("refused.csv")
+    results = cso.results("refused.csv")
+    assert [line["outcome"] for line in results] == ["accepted", "refused", "accepted"]
+    assert (results[1]["code"], results[1]["reference"]) == ("record.conflict", "CSO-E-001000")
 
 
 def test_the_summary_is_signed_by_the_lane_and_each_row_can_be_proven(place: Place, cso: Person):
