@@ -213,6 +213,20 @@ class Cursors(Protocol):
         """
 
 
+class Answered(Protocol):
+    """Takes what an agency answers in the call that asked it."""
+
+    def __call__(self, contract: str, certificate: str, envelope: bytes) -> None:
+        """Return when the records of an answer are in the log. Blocks.
+
+        `certificate` is the SHA-256 (hex) of what the agency's server showed, `envelope` the answer as it came.
+
+        Raises:
+            Rejected: it is refused; asking again would not help.
+            Unavailable: it is not taken now; the agency is to be asked again.
+        """
+
+
 class Mailbox(Protocol):
     """Records that wait for agencies which fetch them. Methods block; call them outside the event loop."""
 

@@ -1,7 +1,8 @@
 """The SOAP adapter: SOAP 1.1 and 1.2 over HTTPS with client certificates, described by a WSDL for each binding.
 
 `application` answers below `PATH` on the port that agencies call; `describe` writes the WSDLs for publication.
-`Service` calls an agency's own service: `SoapOutbound` hands records to it, `Poller` fetches records from it.
+`Service` calls an agency's own service: `SoapOutbound` hands records to it, `Poller` fetches records from it, and
+`Taking` takes what it answers at once.
 `README.md` says what operators and whoever changes the adapter need to know.
 """
 
@@ -11,8 +12,9 @@ from adapters.soap.application import application
 from adapters.soap.outbound import SoapOutbound
 from adapters.soap.polling import Poller, Round
 from adapters.soap.service import Place, Service
+from adapters.soap.taking import Taking
 from adapters.soap.wsdl import describe
 
 PATH = "/soap/"
 
-__all__ = ["PATH", "Place", "Poller", "Round", "Service", "SoapOutbound", "application", "describe"]
+__all__ = ["PATH", "Place", "Poller", "Round", "Service", "SoapOutbound", "Taking", "application", "describe"]

@@ -1,4 +1,8 @@
-"""Handing records to an agency's own SOAP service: `deliver`, with the key that makes it one delivery however often."""
+"""Handing records to an agency's own SOAP service: `deliver`, with the key that makes it one delivery however often.
+
+A service that is asked a question may answer in the same call. The records are handed over once its answer is in the
+log; until then it is asked again, and what it answers again are duplicates.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,14 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from adapters.soap.service import Service
+import structlog
+
+from adapters.soap.service import Said, Service
+from gateway.doors import Answered
+from gateway.errors import Rejected
 from gateway.records import Acknowledgement, Handed
+
+log = structlog.get_logger()
 
 # A lane forgets nothing, so what could be a national ID does not get into it.
 REFERENCE = re.compile(r"(?!.*[0-9]{14})[A-Za-z0-9._:/-]{1,128}\Z")
@@ -17,9 +27,10 @@ REFERENCE = re.compile(r"(?!.*[0-9]{14})[A-Za-z0-9._:/-]{1,128}\Z")
 class SoapOutbound:
     """An agency's service (`ports.Outbound`)."""
 
-    def __init__(self, service: Service, max_batch: int) -> None:
+    def __init__(self, service: Service, max_batch: int, answered: Answered) -> None:
         self._service = service
         self._most = max_batch
+        self._answered = answered
 
     async def hand(self, records: Sequence[Handed]) -> Acknowledgement:
         """See `ports.Outbound.hand`."""
@@ -41,8 +52,21 @@ class SoapOutbound:
                 {"event": one.event.decode(), "receipt": one.receipt.to_json().decode()} for one in records
             ],
         )
-        reference = said.values or ""
+        # A copy of the WSDL that knows no answers has one element, which zeep returns itself.
+        answer = getattr(said.values, "answer", None)
+        reference = (
+            said.values if isinstance(said.values, str) else getattr(said.values, "reference", "")
+        ) or ""
+        if answer:
+            self._take(records[0].contract, said)
         return reference if isinstance(reference, str) and REFERENCE.match(reference) else ""
+
+    def _take(self, contract: str, said: Said) -> None:
+        """Have an answer taken; of one that is refused the log says so, and asking again would not help."""
+        try:
+            self._answered(contract, said.origin.certificate, said.envelope)
+        except Rejected as error:
+            log.warning("answer.refused", contract=contract, code=error.code, rule=error.rule)
 
 
 def _key(records: Sequence[Handed]) -> str:

@@ -7,21 +7,17 @@ are duplicates.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from adapters.soap.service import Said, Service
+from adapters.soap.taking import Taking
 from gateway import metrics
 from gateway.doors import Cursors, Envelopes
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.ports import Accept
-from gateway.records import Submission
-from gateway.submissions import Counts, submission_id
 
 ATTEMPTS = 3
 """Calls for one document; then the next round tries again."""
@@ -48,8 +44,7 @@ class Poller:
     ) -> None:
         self._what = what
         self._service = service
-        self._accept = accept
-        self._envelopes = envelopes
+        self._taking = Taking(what.agency, accept, envelopes)
         self._cursors = cursors
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,7 +77,9 @@ class Poller:
         said = await self._asked(contract, before)
         document, cursor = said.values["document"], said.values["cursor"] or ""
         if document:
-            await self._taken(contract, said, document)
+            await self._taking.take(
+                contract, self._what.contracts[contract], said.origin, said.envelope, document
+            )
         if said.values["more"] and cursor == before:
             raise Rejected("soap.answer", "a cursor must move when there is more", "cursor")
         if cursor != before:
@@ -104,43 +101,3 @@ class Poller:
                     raise
                 await asyncio.sleep(PAUSE_S * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
-
-    async def _taken(self, contract: str, said: Said, document: bytes) -> None:
-        """Have a document accepted.
-
-        Raises:
-            Unavailable: not all of it is in the log; it is to be fetched again.
-            Rejected: nothing of it may be taken; the log says so.
-        """
-        agency = self._what.agency
-        digest = hashlib.sha256(document).hexdigest()
-        submission = Submission(
-            id=submission_id(agency, f"poll:{contract}:{digest}"),
-            sender=agency,
-            recipient="",
-            contract=contract,
-            media_type=self._what.contracts[contract],
-            origin=said.origin,
-            received_ms=time.time_ns() // 1_000_000,
-            idempotency_key="",
-            body=_one(document),
-        )
-        if said.origin.signature:
-            await self._envelopes.keep(submission, said.envelope)
-        counts = Counts()
-        async with aclosing(self._accept(submission)) as groups:
-            async for outcomes in groups:
-                counts.add(outcomes)
-        counts.report(agency, contract)
-        log.info(
-            "poll.taken",
-            submission=submission.id,
-            sender=agency,
-            contract=contract,
-            bytes=len(document),
-            **counts.as_json(),
-        )
-
-
-async def _one(octets: bytes) -> AsyncIterator[bytes]:
-    yield octets

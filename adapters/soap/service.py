@@ -23,7 +23,7 @@ from lxml import etree
 from adapters.soap.answers import ENVELOPE_END, envelope_start
 from adapters.soap.breaker import Breaker
 from adapters.soap.envelope import Version, opened, parse, sole
-from adapters.soap.names import WSDL, XS, q
+from adapters.soap.names import WSDL, XS, Element, q
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.records import Origin
 
@@ -186,13 +186,7 @@ class _Transport(zeep.Transport):
             raise Unavailable(
                 "unavailable.recipient", f"the agency's service answered {answer.status_code}", RETRY_S
             )
-        envelope = opened(octets, Version.V11)
-        body = envelope.body
-        # A bare Timestamp, which node-soap sends back to whoever sent one, proves nothing and is passed by.
-        if envelope.signed and b"SignatureValue" in octets:
-            self.origin, signed = self._verify(self.origin, octets)
-            body = parse(signed)
-        element = sole(body)
+        self.origin, element = said(octets, self.origin, self._verify)
         if element.tag != Version.V11.q("Fault") and not (self.schema and self.schema.validate(element)):
             raise Rejected(
                 "soap.answer", "the answer must be as the WSDL says", etree.QName(element).localname
@@ -201,6 +195,20 @@ class _Transport(zeep.Transport):
         # moved into another tree a prefix that the element itself uses for something else.
         text = etree.tostring(element, method="c14n", exclusive=True, with_tail=False)
         return envelope_start(Version.V11) + text + ENVELOPE_END
+
+
+def said(octets: bytes, origin: Origin, verify: Verify) -> tuple[Origin, Element]:
+    """Return what an answer says, and its origin, completed when it is signed: then it is what was signed.
+
+    Raises:
+        Rejected: `soap.*` as for requests, `origin.*`.
+    """
+    envelope = opened(octets, Version.V11)
+    # A bare Timestamp, which node-soap sends back to whoever sent one, proves nothing and is passed by.
+    if envelope.signed and b"SignatureValue" in octets:
+        origin, signed = verify(origin, octets)
+        return origin, sole(parse(signed))
+    return origin, sole(envelope.body)
 
 
 def _schema(wsdl: bytes) -> etree.XMLSchema:

@@ -89,7 +89,7 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
             ledger=ledger,
             spool=spool,
             mailbox=mailbox,
-            outbound=_Ways(rest, tls, caller, SshKeys(session, "delivery"), living),
+            outbound=_Ways(rest, tls, caller, SshKeys(session, "delivery"), living, beside),
         )
         board = Board(
             [
@@ -197,6 +197,7 @@ class _Ways:
     caller: Caller
     keys: SshKeys
     living: Living
+    beside: Path
 
     def __call__(self, agency: Agency) -> Outbound:
         """Return the way to an agency's SFTP server or endpoint: by SOAP where there is a WSDL of it."""
@@ -206,7 +207,7 @@ class _Ways:
         if not isinstance(delivery, ByEndpoint) or agency.server is None:
             raise TypeError("only an agency with an endpoint or a server is delivered to")
         if delivery.wsdl is not None:
-            return self.caller.outbound(adapters(self.living.current)[SOAP], agency)
+            return self.caller.outbound(adapters(self.living.current)[SOAP], agency, self.beside)
         endpoint = self.rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
         outbound: Outbound = self.rest.outbound(endpoint, self.tls.client_context(agency.server.ca_pem))
         return outbound

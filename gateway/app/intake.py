@@ -24,11 +24,12 @@ from crypto.openbao.messages import MessageSigner
 from crypto.openbao.prepare import show
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
+from gateway.answered import AnswerDesk
 from gateway.app.board import OK, Board, Look
 from gateway.app.files import file_intake
 from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, port_config
 from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
-from gateway.app.services import Caller, Pollers
+from gateway.app.services import Answers, Caller, Pollers
 from gateway.cursors import CursorFile
 from gateway.decryption import MessageDecryption
 from gateway.doors import Gateway
@@ -180,6 +181,8 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         cursors = stack.enter_context(closing(CursorFile(store.parent / "cursors.db")))
         signer = MessageSigner(session, settings.keys.intake.role, settings.serve.listen.server_names[0])
         pollers = Pollers(Caller(tls, signer, signatures), accept, envelopes, cursors)
+        desk = AnswerDesk(store.parent, Answers(lambda: living.current, signatures, accept, envelopes))
+        await desk.start()
         spare_the_collector()
         log.info("gateway.started", port=listener.port)
         chores = [
@@ -192,6 +195,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             asyncio.create_task(every(HOUSEKEEPING_S, slow_housekeeping, stop)),
         ]
         await stop.wait()
+        await desk.stop()
         await pollers.stop(float(settings.stop_grace_s))
         # Take nothing more, finish what was begun, then let go in the reverse order of the above.
         if files is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,9 +13,10 @@ import structlog
 from crypto.errors import KeysUnavailable
 from crypto.openbao.messages import MessageSigner
 from crypto.pki import GatewayTls
+from gateway.answered import Given, hand_in
 from gateway.app.parts import adapters
 from gateway.doors import Cursors, Envelopes
-from gateway.errors import IsnadError, Unavailable
+from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.ports import Accept, Outbound
 from gateway.records import Origin
 from gateway.registry import Agency
@@ -34,15 +36,19 @@ class Caller:
         self._signer = signer
         self._signatures = signatures
 
-    def outbound(self, soap: ModuleType, agency: Agency) -> Outbound:
-        """Return the way to an agency's service."""
+    def outbound(self, soap: ModuleType, agency: Agency, beside: Path) -> Outbound:
+        """Return the way to an agency's service; what it answers at once goes to the socket in `beside`."""
         delivery = agency.file.delivery
         if not isinstance(delivery, ByEndpoint) or agency.server is None:
             raise TypeError("only an agency with an endpoint is delivered to")
         service = self.service(
             soap, agency, agency.server, delivery.url, delivery.timeout_s, signed=delivery.signed
         )
-        outbound: Outbound = soap.SoapOutbound(service, delivery.max_batch)
+
+        def answered(contract: str, certificate: str, envelope: bytes) -> None:
+            hand_in(beside, Given(agency.name, contract, certificate, envelope))
+
+        outbound: Outbound = soap.SoapOutbound(service, delivery.max_batch, answered)
         return outbound
 
     def service(
@@ -53,20 +59,68 @@ class Caller:
         Raises:
             Rejected: `soap.wsdl`.
         """
-
-        def verify(origin: Origin, envelope: bytes) -> tuple[Origin, bytes]:
-            proven = self._signatures.verify_envelope(agency.name, origin, envelope)
-            return proven.origin, proven.body
-
         context = self._tls.client_context(server.ca_pem)
         place = soap.Place(url, server.wsdl, float(timeout_s))
-        return soap.Service(place, context, self._sign if signed else None, verify)
+        return soap.Service(
+            place, context, self._sign if signed else None, verifying(self._signatures, agency.name)
+        )
 
     def _sign(self, envelope: bytes) -> bytes:
         try:
             return self._signer(envelope)
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
+
+
+def verifying(signatures: OriginSignatures, agency: str) -> Callable[[Origin, bytes], tuple[Origin, bytes]]:
+    """Return what verifies an agency's signature: the origin completed, and the Body that was signed."""
+
+    def verify(origin: Origin, envelope: bytes) -> tuple[Origin, bytes]:
+        proven = signatures.verify_envelope(agency, origin, envelope)
+        return proven.origin, proven.body
+
+    return verify
+
+
+class Answers:
+    """Takes what agencies answer in the call that asked them (`answered.Take`)."""
+
+    def __init__(
+        self,
+        in_force: Callable[[], Snapshot],
+        signatures: OriginSignatures,
+        accept: Accept,
+        envelopes: Envelopes,
+    ) -> None:
+        self._in_force = in_force
+        self._signatures = signatures
+        self._accept = accept
+        self._envelopes = envelopes
+
+    async def __call__(self, given: Given) -> None:
+        """Take one, if the registry says that this agency is called by SOAP.
+
+        Raises:
+            Rejected: it does not, or what was answered is refused.
+            Unavailable: it is not taken now.
+        """
+        snapshot = self._in_force()
+        agency = snapshot.registry.agencies.get(given.agency)
+        soap = adapters(snapshot).get(SOAP)
+        if soap is None or agency is None or agency.server is None or not agency.server.wsdl:
+            raise Rejected("soap.answer", "the agency must have a service that is called by SOAP", "agency")
+        try:
+            binding = snapshot.catalogue.binding(agency.name, given.contract)
+        except KeyError as error:
+            raise Rejected("contract.unknown", "the agency must have this contract", "contract") from error
+        taking = soap.Taking(agency.name, self._accept, self._envelopes)
+        await taking.answer(
+            given.contract,
+            binding.media_types[0],
+            given.certificate,
+            given.envelope,
+            verifying(self._signatures, agency.name),
+        )
 
 
 class Pollers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from support.soap import CONTRACT, enveloped, message
 
 from adapters.soap.breaker import REST_S
 from crypto.origin.envelope import WSSE
+from gateway.answered import ANSWERS
 from gateway.demo.running import Running
 from gateway.demo.site import HOST, free_ports
 
@@ -137,38 +139,114 @@ def test_a_service_that_fails_is_given_a_rest_and_tried_again(called: Called) ->
     called.service.wait_for("fetch", asked + 1, REST_S + PATIENCE_S)  # it may have been given a rest by now
 
 
-def test_a_question_is_asked_and_its_answer_fetched(called: Called) -> None:
-    """The authority asks; the agency takes the question, and hands the answer over when it is fetched, in JSON."""
-    site, auditor = called.prosecution.site, called.prosecution.auditor
-    question = "5a0c1e7e-8a44-4f3b-9a10-6a3f6f1f2c11"
+def question(number: str) -> tuple[str, dict[str, object]]:
+    """Return a question of the authority's, with its id."""
     asked = {
-        "source_ref": "NEA-V-000001",
+        "source_ref": f"NEA-V-{number}",
         "op": "assert",
         "asked_on": "2026-06-02",
-        "request_id": question,
+        "request_id": str(uuid.uuid4()),
         "question": "CONVICTION_STATUS",
         "subject": {"nid": "28811034204512"},
     }
-    before = called.service.count("deliver")
-    with participant(site, "nea") as nea:
-        headers, query = {"accept": "application/json"}, {"recipient": "ppo"}
-        answer = nea.post("/v1/verification.v1/records", json=asked, params=query, headers=headers)
-        assert answer.status_code == 200, answer.text
-    taken = called.service.wait_for("deliver", before + 1)[-1]["asked"]
-    assert taken["contract"] == "verification.v1"
-    told = {
-        "answer_no": "PPO-V-000001",
+    return str(asked["request_id"]), asked
+
+
+def told(number: str, question_id: str, **changes: str) -> str:
+    """Return the agency's answer to a question, as its own system writes it."""
+    answer = {
+        "answer_no": f"PPO-V-{number}",
         "action": "NEW",
-        "question_id": question,
+        "question_id": question_id,
         "question": "CONVICTION_STATUS",
         "result": "مؤكد",
         "as_of": "03/06/2026",
         "answered_on": "03/06/2026",
     }
-    called.service.tell(documents={"verification.v1": [json.dumps(told, ensure_ascii=False)]})
-    called.until(lambda: "verification.v1" in accepted_contracts(auditor))
+    return json.dumps(answer | changes, ensure_ascii=False)
 
 
-def accepted_contracts(auditor: Auditor) -> set[str]:
+def ask(called: Called, asked: dict[str, object]) -> None:
+    with participant(called.prosecution.site, "nea") as nea:
+        headers, query = {"accept": "application/json"}, {"recipient": "ppo"}
+        answer = nea.post("/v1/verification.v1/records", json=asked, params=query, headers=headers)
+        assert answer.status_code == 200, answer.text
+
+
+def test_a_question_is_asked_and_its_answer_fetched(called: Called) -> None:
+    """The authority asks; the agency takes the question, and hands the answer over when it is fetched, in JSON."""
+    auditor = called.prosecution.auditor
+    identifier, asked = question("000001")
+    before = called.service.count("deliver")
+    ask(called, asked)
+    taken = called.service.wait_for("deliver", before + 1)[-1]["asked"]
+    assert taken["contract"] == "verification.v1"
+    called.service.tell(documents={"verification.v1": [told("000001", identifier)]})
+    called.until(lambda: "PPO-V-000001" in answers(auditor))
+
+
+def test_a_question_is_answered_in_the_same_call(called: Called) -> None:
+    """What the service returns is taken as if the agency had handed it over; then the question counts as delivered."""
+    auditor = called.prosecution.auditor
+    identifier, asked = question("000002")
+    called.service.tell(answers={"verification.v1": told("000002", identifier)})
+    ask(called, asked)
+    called.until(lambda: "PPO-V-000002" in answers(auditor))
+    entry = answers(auditor)["PPO-V-000002"]
+    assert len(entry["origin"]["mtls"]) == 64
+    called.until(lambda: "record.delivered" in trace_of(called, "NEA-V-000002"))
+    called.service.tell(answers={})
+
+
+def test_an_answer_that_is_wrong_is_refused_in_the_lane_and_the_question_not_asked_again(
+    called: Called,
+) -> None:
+    auditor = called.prosecution.auditor
+    identifier, asked = question("000003")
+    called.service.tell(answers={"verification.v1": told("000003", identifier, as_of="31/02/2026")})
+    size, before = auditor.size("ppo"), called.service.count("deliver")
+    ask(called, asked)
+
+    def refused() -> list[dict]:
+        return [entry for entry in auditor.entries("ppo", size) if entry["kind"] == "record.refused"]
+
+    called.until(lambda: len(refused()) == 1)
+    assert refused()[0]["contract"] == "verification.v1"
+    called.service.tell(answers={})
+    called.until(lambda: "record.delivered" in trace_of(called, "NEA-V-000003"))
+    assert called.service.count("deliver") == before + 1
+
+
+def test_a_question_is_asked_again_until_its_answer_is_in_the_log(called: Called) -> None:
+    """The process that takes records is away while the agency answers."""
+    site, auditor = called.prosecution.site, called.prosecution.auditor
+    identifier, asked = question("000004")
+    called.service.tell(answers={"verification.v1": told("000004", identifier)})
+    socket = site.store.parent / ANSWERS
+    socket.rename(socket.with_suffix(".away"))
+    before = called.service.count("deliver")
+    ask(called, asked)
+    called.service.wait_for("deliver", before + 2)
+    assert "PPO-V-000004" not in answers(auditor)
+    assert "record.delivered" not in trace_of(called, "NEA-V-000004")
+    socket.with_suffix(".away").rename(socket)
+    called.until(lambda: "PPO-V-000004" in answers(auditor))
+    called.until(lambda: "record.delivered" in trace_of(called, "NEA-V-000004"))
+    called.service.tell(answers={})
+
+
+def answers(auditor: Auditor) -> dict[str, dict]:
+    """Return the answers that are in the agency's lane, by its own numbers."""
     entries = auditor.entries("ppo")
-    return {entry["contract"] for entry in entries if entry["kind"] == "record.accepted"}
+    return {
+        entry["source_ref"]: entry
+        for entry in entries
+        if entry["kind"] == "record.accepted" and entry["contract"] == "verification.v1"
+    }
+
+
+def trace_of(called: Called, number: str) -> list[str]:
+    """Return what happened to a question of the authority's."""
+    entries = called.prosecution.auditor.entries("nea")
+    (identifier,) = [one["id"] for one in entries if one.get("source_ref") == number] or [""]
+    return called.prosecution.auditor.trace(identifier) if identifier else []

@@ -7,7 +7,7 @@ const soap = require('soap');
 
 const lines = readline.createInterface({ input: process.stdin });
 const say = (told) => console.log(JSON.stringify(told));
-let state = { documents: {}, fault: '' };
+let state = { documents: {}, answers: {}, fault: '' };
 
 const refuse = () => {
   if (state.fault) {
@@ -30,7 +30,8 @@ const operations = {
     say({ event: 'attempt' });
     refuse();
     say({ event: 'deliver', asked });
-    return { reference: 'box-7' };
+    const answer = state.answers[asked.contract];
+    return answer ? { reference: 'box-7', answer: Buffer.from(answer).toString('base64') } : { reference: 'box-7' };
   },
   ping() {
     refuse();

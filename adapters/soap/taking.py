@@ -1,0 +1,85 @@
+"""Taking a document that an agency's service gave: fetched by the poller, or answered in the call that asked."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from contextlib import aclosing
+
+import structlog
+
+from adapters.soap.names import q
+from adapters.soap.service import AGENCY, Verify, said
+from gateway.doors import Envelopes
+from gateway.errors import Rejected
+from gateway.ports import Accept
+from gateway.records import Origin, Submission
+from gateway.submissions import Counts, Whole, submission_id
+
+log = structlog.get_logger()
+
+
+class Taking:
+    """Takes documents of one agency."""
+
+    def __init__(self, agency: str, accept: Accept, envelopes: Envelopes) -> None:
+        self._agency = agency
+        self._accept = accept
+        self._envelopes = envelopes
+
+    async def answer(
+        self, contract: str, media_type: str, certificate: str, envelope: bytes, verify: Verify
+    ) -> None:
+        """Have the answer taken that an envelope (`deliverResponse`) holds; it is read as every answer is.
+
+        Raises:
+            Rejected: `soap.*`, `origin.*`, or as `take`.
+            Unavailable: as `take`.
+        """
+        origin, element = said(envelope, Origin(certificate), verify)
+        held = element.findtext(q(AGENCY, "answer")) if element.tag == q(AGENCY, "deliverResponse") else None
+        try:
+            document = base64.b64decode("".join((held or "").split()), validate=True)
+        except ValueError:
+            document = b""
+        if not document:
+            raise Rejected("soap.answer", "the answer must be as the WSDL says", "answer")
+        await self.take(contract, media_type, origin, envelope, document)
+
+    async def take(
+        self, contract: str, media_type: str, origin: Origin, envelope: bytes, document: bytes
+    ) -> None:
+        """Have a document accepted. The same one makes the same submission, however often it comes.
+
+        Raises:
+            Unavailable: not all of it is in the log; it is to be asked for again.
+            Rejected: nothing of it may be taken; the log says so.
+        """
+        digest = hashlib.sha256(document).hexdigest()
+        submission = Submission(
+            id=submission_id(self._agency, f"poll:{contract}:{digest}"),
+            sender=self._agency,
+            recipient="",
+            contract=contract,
+            media_type=media_type,
+            origin=origin,
+            received_ms=time.time_ns() // 1_000_000,
+            idempotency_key="",
+            body=Whole(document),
+        )
+        if origin.signature:
+            await self._envelopes.keep(submission, envelope)
+        counts = Counts()
+        async with aclosing(self._accept(submission)) as groups:
+            async for outcomes in groups:
+                counts.add(outcomes)
+        counts.report(self._agency, contract)
+        log.info(
+            "poll.taken",
+            submission=submission.id,
+            sender=self._agency,
+            contract=contract,
+            bytes=len(document),
+            **counts.as_json(),
+        )
