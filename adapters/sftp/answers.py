@@ -46,8 +46,10 @@ class Answers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close both files."""
-        self._results.close()
-        self._receipts.close()
+        try:
+            self._results.close()
+        finally:
+            self._receipts.close()
 
     def write(self, outcomes: Outcomes, known: Mapping[int, Known]) -> None:
         """Add outcomes; `known` has, by position, what is known of those that are answered after an interruption."""

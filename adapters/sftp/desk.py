@@ -171,8 +171,7 @@ class Desk:
                 await taking.refuse(current, error)
         except Unavailable as error:
             self._later(entry, error)
-        except OSError as error:
-            log.warning("file.held_up", submission=entry.id, sender=entry.agency, error=type(error).__name__)
+        except OSError:
             self._later(entry, Unavailable("unavailable.disk", retry_after_s=5))
         except Exception:  # the outermost loop: the file is tried again
             log.exception("file.held_up", submission=entry.id, sender=entry.agency)
