@@ -159,7 +159,8 @@ class FileProgress:
     """How far a file is, for who looks on. Times are Unix ms, and 0 until they come.
 
     `state` is `landing`, `whole`, `taken`, `answered` or `refused`. `records` were answered so far, of `expected`,
-    which is -1 while nobody has said how many there are. `missing` files before it never came.
+    which is -1 while nobody has said how many there are. `missing` files before it never came. Of its `size` octets
+    `read_bytes` were read.
     """
 
     submission: str
@@ -173,12 +174,20 @@ class FileProgress:
     ended_ms: int
     records: int
     expected: int
+    read_bytes: int
     accepted: int
     duplicate: int
     quarantined: int
     refused: int
     missing: int
     code: str
+
+    @property
+    def total(self) -> int:
+        """How many records it has: as its sender said, else as what was read lets expect; -1 when neither tells."""
+        if self.expected >= 0 or not self.records or not self.read_bytes:
+            return self.expected
+        return self.records * self.size // self.read_bytes
 
     def rate(self, now_ms: int) -> float:
         """Return the records answered a second since it was begun."""

@@ -133,6 +133,7 @@ def progress(folder: Path) -> list[FileProgress]:
             ended_ms=entry.ended_ms,
             records=entry.position,
             expected=entry.expected,
+            read_bytes=entry.read_bytes,
             accepted=entry.accepted,
             duplicate=entry.duplicate,
             quarantined=entry.quarantined,

@@ -34,7 +34,8 @@ class Entry(msgspec.Struct, frozen=True):
     """A file. Times are Unix ms, and 0 until they come; sizes are in octets of plaintext.
 
     `certificate`, `signature` and `key_id` are its origin's. `sha256` (hex) is empty until the file is whole, and
-    `expected` -1 while it is not known how many records it holds. `sequence` is its manifest's, or 0.
+    `expected` -1 while it is not known how many records it holds. `sequence` is its manifest's, or 0. `read_bytes` of
+    it were read so far, a little more than was answered.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Entry(msgspec.Struct, frozen=True):
     last_index: int = -1
     results_bytes: int = 0
     receipts_bytes: int = 0
+    read_bytes: int = 0
 
 
 _COLUMNS = Entry.__struct_fields__
@@ -75,7 +77,7 @@ _STATE = _COLUMNS.index("state")
 _STATES = {state.value: state for state in State}
 _PROGRESS = (
     "position", "accepted", "duplicate", "quarantined", "refused", "first_index", "last_index",
-    "results_bytes", "receipts_bytes",
+    "results_bytes", "receipts_bytes", "read_bytes",
 )  # fmt: skip
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
@@ -88,6 +90,7 @@ CREATE TABLE IF NOT EXISTS file (
     position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
     quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
+    read_bytes INTEGER NOT NULL DEFAULT 0,
     removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_name ON file (agency, contract, name);
@@ -130,6 +133,9 @@ class Journal:
         # Commits are appended to the write-ahead log, and `sync` waits for the disk: once for many, in another thread.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        if "read_bytes" not in {row[1] for row in self._db.execute("PRAGMA table_info(file)")}:
+            # A journal of before it was known how far a file was read.
+            self._db.execute("ALTER TABLE file ADD COLUMN read_bytes INTEGER NOT NULL DEFAULT 0")
         self._log = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:

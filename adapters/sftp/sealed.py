@@ -55,6 +55,11 @@ class SealedFile:
         self._block = bytearray()
         self._changed = False
 
+    @property
+    def reached(self) -> int:
+        """How far the file was touched last, in whole blocks: who reads it from its begin has read so much."""
+        return min(self.size, (self._number + 1) * BLOCK_BYTES)
+
     def write(self, offset: int, data: bytes) -> None:
         """Put octets at a place that lies within the file or at its end.
 

@@ -117,7 +117,7 @@ class Taking:
                             outcomes = [_settled(each, known) for each in answered]
                             answers.write(outcomes, known)
                             counts.add(outcomes)
-                            entry = _with(entry, outcomes)
+                            entry = replace(_with(entry, outcomes), read_bytes=original.reached)
                             if time.monotonic() - durable_s > PROGRESS_S:
                                 entry = await self._progress(answers, entry)
                                 durable_s = time.monotonic()

@@ -77,9 +77,9 @@ def _told(one: FileProgress) -> dict[str, object]:
 def _left_s(one: FileProgress, now_ms: int) -> int | None:
     """Return the seconds until a file is answered, as far as that can be told."""
     rate = one.rate(now_ms)
-    if one.state != "taken" or one.expected < 0 or not rate:
+    if one.state != "taken" or one.total < 0 or not rate:
         return None
-    return round((one.expected - one.records) / rate)
+    return round(max(0, one.total - one.records) / rate)
 
 
 def _table(found: Sequence[FileProgress]) -> Table:
@@ -99,9 +99,9 @@ def _table(found: Sequence[FileProgress]) -> Table:
 
 
 def _bar(one: FileProgress) -> RenderableType:
-    if one.expected < 0 or one.state == "refused":
+    if one.total < 0 or one.state == "refused":
         return ""
-    return ProgressBar(total=max(1, one.expected), completed=max(one.records, not one.expected), width=20)
+    return ProgressBar(total=max(1, one.total), completed=max(one.records, not one.total), width=20)
 
 
 def _ends(one: FileProgress, now_ms: int) -> str:
