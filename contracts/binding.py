@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal, cast
 
 import msgspec
+import orjson
 
 from contracts import nid
 from contracts.contract import Contract
@@ -24,6 +25,15 @@ from contracts.source import FRAMINGS, Source
 
 _iso = lru_cache(maxsize=8)(date.isoformat)
 """Today is the same for very many records."""
+
+
+_RFC_8785 = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 
 
 class Conformed(msgspec.Struct, frozen=True):
@@ -48,6 +58,14 @@ class Conformed(msgspec.Struct, frozen=True):
     """`warning.*` codes; nothing needs to be done."""
     review: tuple[str, ...]
     """`review.*` codes; not empty means that an officer decides before anything happens."""
+
+    def octets(self) -> bytes:
+        """Return the payload as RFC 8785 JSON.
+
+        A mapping writes texts, truth values, whole numbers within ±(2^53-1), and lists and objects of them whose names
+        are ASCII: then sorting by code point is RFC 8785's order by UTF-16 unit, and nothing is left to check.
+        """
+        return orjson.dumps(self.payload, option=_RFC_8785)
 
     def __repr__(self) -> str:
         """Show the reference only: payload and national ID belong in no log and no traceback."""

@@ -62,15 +62,6 @@ def folder_of(contract: Contract) -> str:
     return f"{event}/{major}"
 
 
-def canonical_line(payload: object) -> bytes:
-    """Return a payload as RFC 8785 JSON and a newline.
-
-    Sorting by code point equals RFC 8785's order by UTF-16 unit here, because names of canonical fields are
-    ASCII; canonical numbers are whole.
-    """
-    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
-
-
 def _example(catalogue: Catalogue, contract: Contract, example: Example) -> Iterator[Problem]:
     code = ""
     noted: list[str] = []
@@ -209,4 +200,4 @@ def outcomes(
         except Refused as refused:
             yield refused
         else:
-            yield canonical_line(conformed.payload), {*conformed.warnings, *conformed.review}
+            yield conformed.octets() + b"\n", {*conformed.warnings, *conformed.review}

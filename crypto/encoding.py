@@ -4,7 +4,6 @@ from binascii import Error, a2b_base64, b2a_base64
 
 # Maps base64url to base64; "+", "/" and "=" become "!", which strict decoding refuses.
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
-_TO_URL = bytes.maketrans(b"+/", b"-_")
 # The characters that may stand last, by length mod 4: those whose unused bits are zero (RFC 4648 §3.5).
 _LAST = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 _PADDING = {0: b"", 2: b"==", 3: b"="}
@@ -12,7 +11,8 @@ _PADDING = {0: b"", 2: b"==", 3: b"="}
 
 def b64url(octets: bytes) -> str:
     """Encode as base64url without padding (RFC 4648 §5)."""
-    return b2a_base64(octets, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+    written = b2a_base64(octets, newline=False).rstrip(b"=")
+    return written.replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
 
 
 def from_b64url(text: str) -> bytes:

@@ -21,31 +21,34 @@ SALT_BYTES = 32
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A `record.accepted` entry. An empty `prior_ref`, `subject` or `review` means: the entry has no such member.
 
-    `review` holds the codes of what somebody should look at before the record is applied.
+    `review` holds the codes of what somebody should look at before the record is applied. Members stand in the order
+    in which they are written.
     """
 
-    v: Literal[1]
-    kind: Literal["record.accepted"]
-    id: str
-    sender: str
-    recipient: str
-    contract: str
     agreement: str
-    source_ref: str
+    commitment: str
+    contract: str
+    freeze: Literal["pass", "hold"]
+    id: str
+    kind: Literal["record.accepted"]
     op: Literal["assert", "correct", "void"]
+    origin: dict[str, str]
     prior_ref: str = ""
+    recipient: str
+    review: tuple[str, ...] = ()
+    sender: str
+    source_commitment: str
+    source_ref: str
+    subject: str = ""
     submission: str
     time: str
-    subject: str = ""
-    origin: dict[str, str]
-    source_commitment: str
-    commitment: str
-    freeze: Literal["pass", "hold"]
-    review: tuple[str, ...] = ()
+    v: Literal[1]
 
 
 _DECODER = msgspec.json.Decoder(Entry)
-_ENCODER = msgspec.json.Encoder(order="sorted")  # for these types and ASCII keys: RFC 8785
+_ENCODER = msgspec.json.Encoder(
+    order="deterministic"
+)  # for these types, their order and ASCII keys: RFC 8785
 
 
 def record_id(sender: str, contract: str, source_ref: str, op: str) -> str:

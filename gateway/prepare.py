@@ -5,7 +5,6 @@ A pure function of its arguments and the contracts in force, so it runs in as ma
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,8 +14,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import contracts
 from crypto.canonical import canonical
+from crypto.encoding import b64url
 from crypto.mac import Mac, mac
 from crypto.seal import BatchHeader, Draft, Unsealed, record_id, seal
+from gateway.events import Events
 from gateway.moments import legal_date, rfc3339, uuid7
 from gateway.records import (
     Batch,
@@ -43,11 +44,11 @@ def prepare(
     settled: Settled,
 ) -> Batch:
     """Conform the records of `parts` and seal those that do; `settled` as `ports.Prepare` says."""
-    work = _Work(terms, settled, mac(terms.pseudonym_key), mac(terms.promise_key))
+    work = _Work(terms, settled, Events(terms), mac(terms.pseudonym_key), mac(terms.promise_key))
     binding = catalogue.binding(terms.sender, terms.contract)
     contract = catalogue.contract(terms.contract)
     for number, part in enumerate(parts):
-        sent = _Sent(number, part, legal_date(part.received_ms), rfc3339(part.received_ms))
+        sent = _Sent(number, part, legal_date(part.received_ms), _shared(terms, part))
         for framed in part.records:
             if framed.refusal is not None:
                 work.refuse(sent, framed.position, framed.refusal)
@@ -68,7 +69,8 @@ class _Sent:
     number: int
     part: Part
     today: date
-    time: str
+    entry: dict[str, object]
+    """Members that the log entries of all its records have."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class _Work:
 
     terms: Terms
     settled: Settled
+    events: Events
     pseudonym: Mac
     promise: Mac
     unsealed: list[Unsealed] = field(default_factory=list)
@@ -87,20 +90,13 @@ class _Work:
     fingerprints: dict[str, bytes] = field(default_factory=dict)
 
     def refuse(self, sent: _Sent, position: int, refusal: Refusal, source_ref: str = "") -> None:
-        terms = self.terms
         entry = {
-            "v": 1,
+            **sent.entry,
             "kind": "record.refused",
-            "sender": terms.sender,
-            "contract": terms.contract,
-            "agreement": terms.agreement,
-            "submission": sent.part.submission,
             "position": position,
-            "time": sent.time,
             "code": refusal.code,
             "field": refusal.field,
             "rule": refusal.rule,
-            "origin": _origin(sent.part),
         }
         self.refused.append(Refused(sent.number, position, refusal, canonical(entry), source_ref))
 
@@ -114,7 +110,8 @@ class _Work:
             self.refuse(sent, framed.position, UNFOUNDED[verdict], conformed.source_ref)
             return
         subject = self.pseudonym(conformed.nid.encode()) if conformed.nid else b""
-        octets = canonical(_event(terms, identifier, conformed, subject))
+        named = b64url(subject)
+        octets = self.events.octets(identifier, conformed, named)
         fingerprint = self.promise(b"isnad-fingerprint/v1\0" + octets)
         first = self.fingerprints.setdefault(identifier, self.settled.promised.get(identifier, fingerprint))
         if first is not fingerprint:
@@ -125,11 +122,8 @@ class _Work:
             return
         waits = verdict is Verdict.PRIOR_WAITS
         review = (*conformed.review, "review.prior") if waits else conformed.review
-        entry = self._entry(sent, identifier, conformed, subject, review)
+        entry = self._entry(sent, identifier, conformed, named, review)
         unsealed = Unsealed(entry, octets, framed.octets)
-        logged = tuple(
-            (name, str(conformed.payload[name])) for name in contract.logged if name in conformed.payload
-        )
         finish = partial(
             Kept,
             sent.number,
@@ -139,7 +133,7 @@ class _Work:
             subject,
             fingerprint,
             about=conformed.about or "",
-            logged=logged,
+            logged=_logged(contract, conformed) if contract.logged else (),
             warnings=(*review, *conformed.warnings),
             priors=self._priors(conformed.prior_ref),
             voids=conformed.op == "void",
@@ -161,29 +155,23 @@ class _Work:
         sent: _Sent,
         identifier: str,
         conformed: contracts.Conformed,
-        subject: bytes,
+        subject: str,
         review: tuple[str, ...],
     ) -> dict[str, object]:
         terms = self.terms
         entry: dict[str, object] = {
-            "v": 1,
+            **sent.entry,
             "kind": "record.accepted",
             "id": identifier,
-            "sender": terms.sender,
             "recipient": terms.recipient,
-            "contract": terms.contract,
-            "agreement": terms.agreement,
             "source_ref": conformed.source_ref,
             "op": conformed.op,
-            "submission": sent.part.submission,
-            "time": sent.time,
-            "origin": _origin(sent.part),
             "freeze": terms.freeze,
         }
         if conformed.prior_ref:
             entry["prior_ref"] = conformed.prior_ref
         if subject:
-            entry["subject"] = _b64(subject)
+            entry["subject"] = subject
         if review:
             entry["review"] = review
         return entry
@@ -221,35 +209,23 @@ class _Work:
         )
 
 
-def _event(
-    terms: Terms, identifier: str, conformed: contracts.Conformed, subject: bytes
-) -> dict[str, object]:
-    """Return the canonical record: a CloudEvent (1.0) that is the same at every retry, so it names no instant."""
-    name, _, _ = terms.contract.rpartition(".")
-    event: dict[str, object] = {
-        "specversion": "1.0",
-        "id": identifier,
-        "source": f"urn:isnad:agency:{terms.sender}",
-        "type": f"eg.nea.{terms.contract}",
-        "dataschema": f"urn:isnad:contract:{name}:{terms.contract.removeprefix(name + '.')}",
-        "datacontenttype": "application/json",
-        "sourceref": conformed.source_ref,
-        "op": conformed.op,
-        "data": conformed.payload,
-    }
-    if conformed.prior_ref:
-        event["priorref"] = conformed.prior_ref
-    if subject:
-        event["subject"] = _b64(subject)
-    return event
-
-
-def _origin(part: Part) -> dict[str, str]:
+def _shared(terms: Terms, part: Part) -> dict[str, object]:
+    """Return the members that the log entries of all records of a part have, accepted ones and refused ones."""
     origin = {part.origin.channel: part.origin.certificate}
     if part.origin.signature:
         origin[part.origin.signature] = part.origin.key_id
-    return origin
+    return {
+        "v": 1,
+        "sender": terms.sender,
+        "contract": terms.contract,
+        "agreement": terms.agreement,
+        "submission": part.submission,
+        "time": rfc3339(part.received_ms),
+        "origin": origin,
+    }
 
 
-def _b64(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+def _logged(contract: contracts.Contract, conformed: contracts.Conformed) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, str(conformed.payload[name])) for name in contract.logged if name in conformed.payload
+    )

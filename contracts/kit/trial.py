@@ -8,7 +8,6 @@ import orjson
 
 from contracts import schema_lint
 from contracts.binding import Binding, Conformed
-from contracts.checking import canonical_line
 from contracts.errors import Refused
 from contracts.framing import Piece
 from contracts.kit.screen import hidden, masked, without_digits
@@ -85,7 +84,7 @@ def _trial(binding: Binding, piece: Piece, day: date, mask: Mask) -> Trial:
         None,
         tuple(_pairs(binding, binding.source.read(piece.octets), conformed, mask)),
         (*conformed.warnings, *conformed.review),
-        canonical_line(conformed.payload),
+        conformed.octets() + b"\n",
     )
 
 
