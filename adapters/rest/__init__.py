@@ -20,6 +20,7 @@ from adapters.rest.outbound import Endpoint, HttpsOutbound
 from adapters.rest.published import Publishing, describe
 from adapters.rest.reading import Reading
 from adapters.rest.records import Records
+from adapters.rest.trying import tried
 from gateway.doors import Gateway, Health, Mailbox, Refusals
 from gateway.https.config import Config, Limits
 from gateway.https.listener import Listener
@@ -37,6 +38,7 @@ __all__ = [
     "inbox",
     "operations",
     "outbound",
+    "tried",
 ]
 
 

@@ -22,11 +22,12 @@ from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
 from adapters.sftp.session import Session
 from adapters.sftp.tree import Tree
+from adapters.sftp.trying import tried
 from gateway.doors import Mailbox, Refusals
 from gateway.errors import IsnadError
 from gateway.files import FileAgencies, FileProgress, Files, SftpServer
 
-__all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress"]
+__all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress", "tried"]
 
 JOURNAL = "journal.db"
 HOUSEKEEPING_S, POLL_S = 30.0, 1.0

@@ -13,8 +13,20 @@ from adapters.soap.outbound import SoapOutbound
 from adapters.soap.polling import Poller, Round
 from adapters.soap.service import Place, Service
 from adapters.soap.taking import Taking
+from adapters.soap.trying import tried
 from adapters.soap.wsdl import describe
 
 PATH = "/soap/"
 
-__all__ = ["PATH", "Place", "Poller", "Round", "Service", "SoapOutbound", "Taking", "application", "describe"]
+__all__ = [
+    "PATH",
+    "Place",
+    "Poller",
+    "Round",
+    "Service",
+    "SoapOutbound",
+    "Taking",
+    "application",
+    "describe",
+    "tried",
+]

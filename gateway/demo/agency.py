@@ -109,7 +109,9 @@ async def work(task: Task) -> None:
     tls = _context(task)
     with ExitStack() as stack:
         if task.endpoint_port:
-            stack.enter_context(Endpoint(task.endpoint_port, _server_context(task), desk.take).running())
+            stack.enter_context(
+                Endpoint(task.endpoint_port, _server_context(task), task.agency, desk.take).running()
+            )
         _say({"event": "agency.ready", "agency": task.agency})
         async with (
             asyncio.TaskGroup() as group

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,10 +20,13 @@ Take = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 class Endpoint:
-    """Hands each bundle of events to `take` before it answers 204 with a reference of its own."""
+    """Hands each bundle of events to `take` before it answers 204 with a reference of its own.
 
-    def __init__(self, port: int, tls: ssl.SSLContext, take: Take) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(take))
+    The test message is answered with the agency's name and the time.
+    """
+
+    def __init__(self, port: int, tls: ssl.SSLContext, agency: str, take: Take) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(agency, take))
         self._server.daemon_threads = True
         # Each connection's thread does its own handshake, so that a silent caller keeps nobody waiting.
         self._server.socket = tls.wrap_socket(
@@ -41,7 +45,7 @@ class Endpoint:
             self._server.server_close()
 
 
-def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
+def _handler(agency: str, take: Take) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = HANDSHAKE_S
@@ -51,10 +55,22 @@ def _handler(take: Take) -> type[BaseHTTPRequestHandler]:
             if length > BODY_MAX_BYTES:
                 self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
                 return
-            take([one["event"] for one in json.loads(self.rfile.read(length))["records"]])
+            asked = json.loads(self.rfile.read(length))
+            if "ping" in asked:
+                self._say({"agency": agency, "time": datetime.now(UTC).isoformat()})
+                return
+            take([one["event"] for one in asked["records"]])
             self.send_response(HTTPStatus.NO_CONTENT)
             self.send_header("isnad-reference", f"inbound-{self.headers['idempotency-key'][:8]}")
             self.end_headers()
+
+        def _say(self, answer: Mapping[str, str]) -> None:
+            octets = json.dumps(answer).encode()
+            self.send_response(HTTPStatus.OK)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(octets)))
+            self.end_headers()
+            self.wfile.write(octets)
 
         def log_message(self, *_: object) -> None:
             """Say nothing: standard output belongs to the agency."""

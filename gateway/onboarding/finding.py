@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gateway.codes import CODES
 from gateway.errors import Fate
+
+CLOCK_MOST_S = 60
+"""As much as signatures and certificates forgive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,10 @@ class Finding:
             f"      {text.en}. {text.remedy_en}",
             f"      {text.ar}. {text.remedy_ar}",
         )
+
+
+def clock(about: str, theirs: datetime) -> Finding:
+    """Return what follows from the instant that another machine says it is now."""
+    difference_s = (theirs.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    code = "endpoint.clock" if abs(difference_s) > CLOCK_MOST_S else ""
+    return Finding(about, code, f"{difference_s:+.0f} s")

@@ -11,11 +11,9 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from gateway.onboarding.finding import Finding
+from gateway.onboarding.finding import Finding, clock
 
 HTTPS, TIMEOUT_S, HEAD_MAX_BYTES = 443, 10.0, 16 * 1024
-CLOCK_MOST_S = 60
-"""As much as signatures and certificates forgive."""
 SOON = timedelta(days=21)
 
 # X509_V_ERR_*, openssl/x509_vfy.h
@@ -81,7 +79,6 @@ def _certificate(secured: ssl.SSLSocket) -> Finding:
 
 def _answer(secured: ssl.SSLSocket, host: str, path: str) -> Iterator[Finding]:
     """Ask for nothing, and look at the clock in the answer (RFC 9110 §6.6.1)."""
-    asked = datetime.now(UTC)
     try:
         secured.sendall(f"OPTIONS {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         head = _head(secured)
@@ -95,11 +92,10 @@ def _answer(secured: ssl.SSLSocket, host: str, path: str) -> Iterator[Finding]:
     yield Finding("our certificate")
     dates = [line for line in head.split("\r\n") if line.lower().startswith("date:")]
     try:
-        difference = (parsedate_to_datetime(dates[0].partition(":")[2].strip()) - asked).total_seconds()
+        said = parsedate_to_datetime(dates[0].partition(":")[2].strip())
     except (IndexError, ValueError, TypeError):
         return  # a server without a clock need not have one
-    code = "endpoint.clock" if abs(difference) > CLOCK_MOST_S else ""
-    yield Finding("the clock", code, f"{difference:+.0f} s")
+    yield clock("the clock", said)
 
 
 def _head(secured: ssl.SSLSocket) -> str:

@@ -28,6 +28,7 @@ class Rest:
     wrong = ("record.nid.format", "deceased.national_id")
     unallowed, expired = "agreement.missing", "agreement.expired"
     stranger, revoked = "identity.unknown", "identity.revoked"
+    down, refusing = "unavailable.recipient", "endpoint.refuses_test"
     whole: ClassVar = {
         "nothing": (b"null", "record.json.object"),
         "half a record": (b'{"notification_no": "MOH-1', "record.json.syntax"),

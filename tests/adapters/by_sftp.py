@@ -41,6 +41,7 @@ class Sftp:
     wrong = ("record.nid.format", "d:Person/@nid")
     unallowed, expired = "file.folder", "file.folder"
     stranger = revoked = "identity.unknown"
+    down, refusing = "endpoint.folder", "endpoint.folder_forbidden"
     whole: ClassVar = {
         "nothing": (b"", "record.xml.syntax"),
         "half a record": (GOOD[:-60], "record.xml.syntax"),

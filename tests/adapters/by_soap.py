@@ -32,6 +32,7 @@ class Soap:
     wrong = ("record.nid.format", "j:Person/@nationalId")
     unallowed = expired = "contract.unknown"
     stranger, revoked = "identity.unknown", "identity.revoked"
+    down, refusing = "unavailable.recipient", "delivery.refused"
     whole: ClassVar = {
         "nothing": (enveloped(message()), "soap.message"),
         "half a record": (enveloped(message(judgment("PPO-1")))[:-40], "soap.envelope"),

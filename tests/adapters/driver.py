@@ -76,7 +76,8 @@ class Driver(Protocol):
     `adapter` is the adapter's name, `agency` and `contract` say who sends what. `wrong` is code and field of the
     refusal of a record whose national ID is `WRONG_NID`. `unallowed` is the code for a contract that no agreement
     covers, `expired` for one whose agreement has ended, `stranger` and `revoked` for credentials that are nobody's
-    or nobody's any more. `whole` has bodies that no record can be read from, and the code that each must get.
+    or nobody's any more, and `down` and `refusing` for a server that behaves so, when `isnad agency test` tries it.
+    `whole` has bodies that no record can be read from, and the code that each must get.
     """
 
     adapter: ClassVar[str]
@@ -87,6 +88,8 @@ class Driver(Protocol):
     expired: ClassVar[str]
     stranger: ClassVar[str]
     revoked: ClassVar[str]
+    down: ClassVar[str]
+    refusing: ClassVar[str]
     whole: ClassVar[Mapping[str, tuple[bytes, str]]]
     heard: list[bytes]
     """All that it was told, octet for octet."""

@@ -34,6 +34,7 @@ const operations = {
     return answer ? { reference: 'box-7', answer: Buffer.from(answer).toString('base64') } : { reference: 'box-7' };
   },
   ping() {
+    say({ event: 'attempt' });
     refuse();
     return { agency: 'ppo', time: new Date().toISOString() };
   },

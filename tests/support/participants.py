@@ -117,12 +117,17 @@ def endpoint(site: Site) -> Iterator[Endpoint]:
             body = self.rfile.read(int(self.headers["content-length"]))
             state.attempts += 1
             status = state.status
-            if status == 200:
+            answer = b""
+            if asked := json.loads(body).get("ping"):
+                answer = json.dumps({"agency": asked["agency"], "time": asked["time"]}).encode()
+            elif status == 200:
                 state.take(self.headers["idempotency-key"], body)
             self.send_response(status)
-            self.send_header("content-length", "0")
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(answer)))
             self.send_header("isnad-reference", f"box-{state.attempts}")
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             pass
