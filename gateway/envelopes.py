@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from crypto.evidence import seal_evidence
-from gateway.errors import Unavailable
 from gateway.ports import Rules
 from gateway.records import Event, Submission, Terms
+from gateway.sqlite_file import BUSY_S, SqliteFile, translated
 
 ENVELOPES = "envelopes.db"
 """The file's name, beside the store."""
-BUSY_S = 5.0
+CODE = "unavailable.store"
 DAY_MS = 86_400_000
 LET_GO_AT_ONCE = 1000
 """Messages that one event in the log is about, and one transaction removes."""
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS envelope (submission TEXT PRIMARY KEY, sender TEXT NOT NULL, contract TEXT NOT NULL,"
-    " recipient TEXT NOT NULL, received_ms INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT"
-)
-_INDEX = "CREATE INDEX IF NOT EXISTS envelope_age ON envelope (sender, recipient, contract, received_ms)"
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS envelope (
+    submission TEXT PRIMARY KEY, sender TEXT NOT NULL, contract TEXT NOT NULL, recipient TEXT NOT NULL,
+    received_ms INTEGER NOT NULL, sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS envelope_age ON envelope (sender, recipient, contract, received_ms);
+"""
 _OVER = (
     "SELECT submission FROM envelope WHERE sender = ? AND recipient = ? AND contract = ? AND received_ms < ?"
     " ORDER BY submission LIMIT ?"
@@ -48,16 +51,11 @@ class EnvelopeFile:
         self._rules = rules
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
-        with _translated():
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute(_SCHEMA)
-            self._db.execute(_INDEX)
+        self._file = SqliteFile(path, _SCHEMA, version=VERSION, code=CODE)
 
     def close(self) -> None:
         """Close the file, once nothing is kept any more."""
-        self._db.close()
+        self._file.close()
 
     async def keep(self, submission: Submission, envelope: bytes) -> None:
         """See `doors.Envelopes.keep`."""
@@ -89,16 +87,9 @@ class EnvelopeFile:
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         rows = [_row(submission, envelope, terms) for submission, envelope, terms, _ in group]
-        with _translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                # The same signed message is kept once, whenever it is fetched again.
-                self._db.executemany("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", rows)
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._file.transaction() as db:
+            # The same signed message is kept once, whenever it is fetched again.
+            db.executemany("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def _row(submission: Submission, envelope: bytes, terms: Terms) -> _Row:
@@ -114,7 +105,7 @@ def kept(path: Path, submission: str) -> bytes | None:
     """
     if not path.exists():
         return None
-    with _translated():
+    with translated(CODE, ENVELOPES):
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_S)
         try:
             row = db.execute("SELECT sealed FROM envelope WHERE submission = ?", (submission,)).fetchone()
@@ -132,7 +123,10 @@ def let_go(path: Path, days_kept: DaysKept, now_ms: int, leave: Callable[[Sequen
     Raises:
         Unavailable: the file cannot be used, or the event was not left; what was not removed still is there.
     """
-    with _translated(), closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db:
+    with (
+        translated(CODE, ENVELOPES),
+        closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as db,
+    ):
         db.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not just forgotten
         exchanges = db.execute("SELECT DISTINCT sender, recipient, contract FROM envelope").fetchall()
         for sender, recipient, contract in exchanges:
@@ -155,11 +149,3 @@ def _let_go(sender: str, recipient: str, contract: str, ids: Sequence[str]) -> E
         ("submissions", listed),
     )
     return Event(sender, "envelopes.removed", fields)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Unavailable("unavailable.store", "the file of signed messages cannot be used") from error

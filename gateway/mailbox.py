@@ -7,12 +7,8 @@ none.
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -20,9 +16,9 @@ from gateway.errors import Tampered, Unavailable
 from gateway.exchange import set_aside
 from gateway.ports import Delivery, Opener, Spool
 from gateway.records import Event, Handed, Message
+from gateway.sqlite_file import SqliteFile
 
 VERSION = 1
-BUSY_S = 10.0  # a commit takes milliseconds; whoever waits longer waits for a disk that hangs
 KEYS_RETRY_S = 5.0
 REFERENCE = "inbox"
 LANE_STOPPED = "tampered.lane_stopped"
@@ -55,20 +51,14 @@ class Mailbox:
     def __init__(self, path: Path, opener: Opener, spool: Spool) -> None:
         self._opener = opener
         self._spool = spool
-        self._lock = threading.Lock()
-        with _translated():
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-        with self._transaction() as db:
-            _prepare(db)
+        self._file = SqliteFile(
+            path, _SCHEMA, version=VERSION, code="unavailable.store", pragmas=("foreign_keys = ON",)
+        )
         self._settle()
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        self._file.close()
 
     def collect(self, delivery: Delivery, recipient: str) -> None:
         """Take a batch from the queue into an agency's inbox: `exchange.deliver` for those who fetch."""
@@ -106,7 +96,7 @@ class Mailbox:
         Durable on return. Ids that do not wait for this agency are passed over, so that it may say so twice.
         """
         acknowledged = 0
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for record_id in record_ids:
                 gone = db.execute(
                     "DELETE FROM waiting WHERE record = ?"
@@ -120,7 +110,7 @@ class Mailbox:
 
     def _keep(self, recipient: str, message: Message, records: Sequence[Handed]) -> None:
         lane, first = records[0].lane, records[0].index
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             kept = db.execute(
                 "INSERT OR IGNORE INTO message (id, recipient, queue, lane, first, count, left, body)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -132,7 +122,7 @@ class Mailbox:
 
     def _waiting(self, agency: str) -> Iterator[tuple[int, Message]]:
         seq = 0
-        while rows := self._rows(
+        while rows := self._file.rows(
             "SELECT seq, id, queue, body FROM message WHERE recipient = ? AND seq > ?"
             " AND left > 0 AND spoiled IS NULL ORDER BY seq LIMIT 1",
             [agency, seq],
@@ -147,16 +137,16 @@ class Mailbox:
             log.error("message.tampered", queue=message.queue, batch=message.id, code=error.code)  # noqa: TRY400
             if error.code != LANE_STOPPED:  # a stopped lane waits for an officer; its batches are still good
                 self._spool.leave([set_aside(message, error)])
-                with self._transaction() as db:
+                with self._file.transaction() as db:
                     db.execute("UPDATE message SET spoiled = ? WHERE seq = ?", [error.code, seq])
             return []
-        still = {row[0] for row in self._rows("SELECT record FROM waiting WHERE message = ?", [seq])}
+        still = {row[0] for row in self._file.rows("SELECT record FROM waiting WHERE message = ?", [seq])}
         return [record for record in records if record.record_id in still]
 
     def _settle(self) -> None:
         """Tell the lanes of batches that are wholly acknowledged, and then forget what they held."""
         # Step 1. Which are they?
-        settled = self._rows(
+        settled = self._file.rows(
             "SELECT seq, lane, first, count FROM message WHERE left = 0 AND body IS NOT NULL ORDER BY seq", []
         )
         if not settled:
@@ -169,39 +159,5 @@ class Mailbox:
             ]
         )
         # Step 3. Forget; the ids stay.
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             db.executemany("UPDATE message SET body = NULL WHERE seq = ?", [(row[0],) for row in settled])
-
-    def _rows(self, query: str, values: Sequence[str | int]) -> list[tuple[Any, ...]]:
-        with self._lock, _translated():
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in _SCHEMA.split(";\n"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    elif version != VERSION:
-        raise Unavailable("unavailable.store", "the mailbox was written by another version")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Unavailable("unavailable.store", "the mailbox's file cannot be used") from error

@@ -52,14 +52,14 @@ class Answers:
 
         The first answer for a record stands, unless it was `INTERIM`; a later one changes nothing.
         """
-        with self._ledger.transaction() as db:
+        with self._ledger.file.transaction() as db:
             for answer in answers:
                 if _owe(db, answer.owed):
                     _decide(db, answer.owed.record_id, answer.disposition, answer.decided_ms)
 
     def owe(self, owed: Sequence[Owed]) -> None:
         """Mark records as handled and remember that the core owes answers for them, all or none."""
-        with self._ledger.transaction() as db:
+        with self._ledger.file.transaction() as db:
             for one in owed:
                 _owe(db, one)
 
@@ -72,7 +72,7 @@ class Answers:
             LookupError: no record of this id was handed over, or not yet.
             ValueError: the id is no UUID.
         """
-        with self._ledger.transaction() as db:
+        with self._ledger.file.transaction() as db:
             owed = _decide(db, record_id, disposition, decided_ms)
         if not owed and self._ledger.unhandled([record_id]):
             raise LookupError("no such record was handed over")
@@ -80,7 +80,7 @@ class Answers:
 
     def ready(self, limit: int) -> Sequence[Answer]:
         """Return up to `limit` answers that wait to be sent, oldest first."""
-        rows = self._ledger.rows(
+        rows = self._ledger.file.rows(
             "SELECT record, agency, source_ref, outcome, code, field_path, decided_ms, number FROM answer"
             " WHERE outcome IS NOT NULL AND refused IS NULL ORDER BY seq LIMIT ?",
             [limit],
@@ -100,7 +100,7 @@ class Answers:
 
         `refused` maps to the code that says why.
         """
-        with self._ledger.transaction() as db:
+        with self._ledger.file.transaction() as db:
             db.executemany(
                 "DELETE FROM answer WHERE (record, number) = (?, ?)", [_key(one) for one in receipted]
             )
@@ -111,12 +111,12 @@ class Answers:
 
     def again(self) -> int:
         """Let the answers that the gateway refused be sent once more; return how many there are."""
-        with self._ledger.transaction() as db:
+        with self._ledger.file.transaction() as db:
             return db.execute("UPDATE answer SET refused = NULL WHERE refused IS NOT NULL").rowcount
 
     def state(self) -> AnswersState:
         """Count the answers."""
-        (counts,) = self._ledger.rows(
+        (counts,) = self._ledger.file.rows(
             "SELECT count(*) FILTER (WHERE outcome IS NULL),"
             " count(*) FILTER (WHERE outcome IS NOT NULL AND refused IS NULL),"
             " count(*) FILTER (WHERE refused IS NOT NULL) FROM answer",

@@ -6,19 +6,15 @@ Everything a method changes is on disk when it returns. Several processes of one
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from crypto.opening import Link
-from gateway.errors import Unavailable
+from gateway.sqlite_file import SqliteFile
 
 VERSION = 1
-BUSY_S = 10.0  # a commit takes milliseconds; whoever waits longer than this waits for a disk that hangs
 IDS_A_QUERY = 256
 ID_BYTES = 16
 
@@ -67,22 +63,15 @@ class LedgerFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        with _translated():
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            _use_wal(self._db)
-            self._db.execute("PRAGMA synchronous = FULL")
-        with self.transaction() as db:
-            _prepare(db)
+        self.file = SqliteFile(path, _SCHEMA, version=VERSION, code="unavailable.ledger")
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        self.file.close()
 
     def root_of(self, lane: str, size: int) -> bytes | None:
         """See `Checkpoints.root_of`. What was remembered before a stop was cleared does not count."""
-        rows = self.rows(
+        rows = self.file.rows(
             "SELECT root FROM root WHERE lane = ? AND epoch = ? AND size = ?", [lane, self._epoch(lane), size]
         )
         return bytes(rows[0][0]) if rows else None
@@ -91,7 +80,7 @@ class LedgerFile:
         """See `Checkpoints.overlaps`."""
         # The links of a queue do not overlap each other, so only the first one that ends after this one
         # begins can reach into it.
-        rows = self.rows(
+        rows = self.file.rows(
             "SELECT after, head FROM link WHERE lane = ? AND epoch = ? AND recipient = ? AND contract = ?"
             " AND head > ? ORDER BY head LIMIT 1",
             [link.lane, self._epoch(link.lane), link.recipient, link.contract, link.after.size],
@@ -102,7 +91,7 @@ class LedgerFile:
     def remember(self, link: Link) -> None:
         """See `Checkpoints.remember`. A root that is remembered stays as it is."""
         epoch = self._epoch(link.lane)
-        with self.transaction() as db:
+        with self.file.transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO root VALUES (?, ?, ?, ?)",
                 [(link.lane, epoch, point.size, point.root) for point in (link.after, link.head)],
@@ -118,19 +107,19 @@ class LedgerFile:
         for start in range(0, len(record_ids), IDS_A_QUERY):
             ids = [id_octets(record_id) for record_id in record_ids[start : start + IDS_A_QUERY]]
             marks = ",".join("?" * len(ids))
-            rows = self.rows(f"SELECT record FROM handled WHERE record IN ({marks})", ids)  # noqa: S608  marks
+            rows = self.file.rows(f"SELECT record FROM handled WHERE record IN ({marks})", ids)  # noqa: S608  marks
             known.update(id_text(record) for (record,) in rows)
         return frozenset(record_ids) - known
 
     def handled(self, record_ids: Sequence[str]) -> None:
         """See `ports.Ledger.handled`."""
-        with self.transaction() as db:
+        with self.file.transaction() as db:
             handle(db, record_ids)
 
     def stop(self, lane: str, code: str) -> None:
         """Have nothing of this lane opened any more, until an operator clears it."""
         epoch = self._epoch(lane)
-        with self.transaction() as db:
+        with self.file.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO stop (lane, epoch, code, at_ms) VALUES (?, ?, ?, ?)",
                 [lane, epoch, code, _now_ms()],
@@ -138,7 +127,7 @@ class LedgerFile:
 
     def stops(self) -> Mapping[str, Stop]:
         """Return the stops in force, by lane."""
-        rows = self.rows("SELECT lane, code, at_ms FROM stop WHERE cleared_ms IS NULL ORDER BY lane", [])
+        rows = self.file.rows("SELECT lane, code, at_ms FROM stop WHERE cleared_ms IS NULL ORDER BY lane", [])
         return {row[0]: Stop(*row) for row in rows}
 
     def clear(self, lane: str, by: str, why: str) -> bool:
@@ -147,7 +136,7 @@ class LedgerFile:
         Its history begins anew with the next batch. The stop, and what was remembered before it, stay in the
         file.
         """
-        with self.transaction() as db:
+        with self.file.transaction() as db:
             cleared = db.execute(
                 "UPDATE stop SET cleared_ms = ?, cleared_by = ?, why = ?"
                 " WHERE lane = ? AND cleared_ms IS NULL",
@@ -155,25 +144,8 @@ class LedgerFile:
             )
             return cleared.rowcount == 1
 
-    def rows(self, query: str, values: Sequence[str | int | bytes]) -> list[Any]:
-        """Return the rows that a query selects."""
-        with self._lock, _translated():
-            return self._db.execute(query, values).fetchall()
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Do everything in the context, durably, or nothing."""
-        with self._lock, _translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-
     def _epoch(self, lane: str) -> int:
-        rows = self.rows("SELECT count(*) FROM stop WHERE lane = ? AND cleared_ms IS NOT NULL", [lane])
+        rows = self.file.rows("SELECT count(*) FROM stop WHERE lane = ? AND cleared_ms IS NOT NULL", [lane])
         epoch: int = rows[0][0]
         return epoch
 
@@ -202,40 +174,5 @@ def id_text(octets: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def _use_wal(db: sqlite3.Connection) -> None:
-    # Of two processes that change a new file's mode at once, SQLite tells one that it is locked, without
-    # waiting for the busy timeout, because waiting for each other would never end.
-    deadline = time.monotonic() + BUSY_S
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        for statement in _SCHEMA.split(";\n"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
-    elif version != VERSION:
-        raise Unavailable(
-            "unavailable.ledger", f"the file has version {version}, this program knows {VERSION}"
-        )
-
-
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise Unavailable("unavailable.ledger", type(error).__name__) from error

@@ -20,9 +20,10 @@ from pathlib import Path
 import structlog
 
 from gateway.errors import Unavailable
-from gateway.queue.local_file import QueueFile
+from gateway.queue.local_file import queue_file
 from gateway.queue.parking import Parked
 from gateway.records import Message
+from gateway.sqlite_file import SqliteFile
 
 IDLE_S = 1.0
 POLL_S = 0.025
@@ -50,11 +51,11 @@ class LocalQueue:
     def __init__(self, path: Path, *, lease_s: float = LEASE_S) -> None:
         self._path = path
         self._lease_s = lease_s
-        self._file = QueueFile(path)
+        self._file = queue_file(path)
 
     def publish(self, messages: Sequence[Message]) -> None:
         """As `ports.Queue` says; what is in its queue already, or parked, is not put there twice."""
-        with self._file.change() as file:
+        with self._file.transaction() as file:
             for message in messages:
                 put = file.execute(
                     "INSERT INTO message (queue, id) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -66,7 +67,7 @@ class LocalQueue:
     @contextmanager
     def consume(self, queues: Sequence[str], prefetch: int) -> Iterator[Iterator[Lease | None]]:
         """As `ports.Queue` says, with up to `prefetch` unsettled deliveries of each queue at a time."""
-        consumer = _Consumer(QueueFile(self._path), queues, prefetch, self._lease_s)
+        consumer = _Consumer(queue_file(self._path), queues, prefetch, self._lease_s)
         try:
             yield iter(consumer)
         finally:
@@ -93,7 +94,7 @@ class LocalQueue:
 
     def requeue(self, queue: str, ids: Collection[str]) -> Sequence[str]:
         """As `Parking` says."""
-        with self._file.change() as file:
+        with self._file.transaction() as file:
             return [
                 id_
                 for id_ in ids
@@ -138,7 +139,7 @@ class Lease:
 class _Consumer:
     """Takes messages one by one, and renews the lease on all it holds from a thread of its own."""
 
-    def __init__(self, file: QueueFile, queues: Sequence[str], prefetch: int, lease_s: float) -> None:
+    def __init__(self, file: SqliteFile, queues: Sequence[str], prefetch: int, lease_s: float) -> None:
         self._file = file
         self._queues = list(queues)
         self._prefetch = prefetch
@@ -166,7 +167,7 @@ class _Consumer:
 
     def settle(self, lease: Lease, change: str, values: Mapping[str, str | int]) -> None:
         """Change the message of a lease that is still held, and hold it no longer."""
-        with self._file.change() as file:
+        with self._file.transaction() as file:
             changed = file.execute(
                 f"UPDATE message SET consumer = NULL, {change} WHERE seq = :seq AND consumer = :consumer",  # noqa: S608
                 {**values, "seq": lease.seq, "consumer": self._id},
@@ -175,7 +176,7 @@ class _Consumer:
 
     def forget(self, lease: Lease) -> None:
         """Delete the message of a lease that is still held."""
-        with self._file.change() as file:
+        with self._file.transaction() as file:
             deleted = file.execute(
                 "DELETE FROM message WHERE seq = ? AND consumer = ?", (lease.seq, self._id)
             )
@@ -187,7 +188,7 @@ class _Consumer:
         """Give back what is held."""
         self._closing.set()
         self._renewal.join()
-        with suppress(Unavailable), self._file.change() as file:  # if not, the lease runs out
+        with suppress(Unavailable), self._file.transaction() as file:  # if not, the lease runs out
             file.execute("UPDATE message SET consumer = NULL WHERE consumer = ?", (self._id,))
             file.execute("DELETE FROM consumer WHERE id = ?", (self._id,))
         self._file.close()
@@ -204,7 +205,7 @@ class _Consumer:
         for queue in [queue for queue in self._queues if held[queue] < self._prefetch]:
             if not self._file.rows(_NEXT, {"queue": queue, "now": _now_ms()}):
                 continue  # a look costs microseconds, and writing only to find nothing would cost an fsync
-            with self._file.change() as file:
+            with self._file.transaction() as file:
                 found = file.execute(_NEXT, {"queue": queue, "now": _now_ms()}).fetchone()
                 if found is None:
                     continue  # another consumer was quicker
@@ -229,7 +230,7 @@ class _Consumer:
     def _renew(self) -> None:
         now_ms = _now_ms()
         until_ms = now_ms + round(self._lease_s * 1000)
-        with self._file.change() as file:
+        with self._file.transaction() as file:
             file.execute("DELETE FROM consumer WHERE until_ms <= ?", (now_ms,))
             file.execute("INSERT OR REPLACE INTO consumer VALUES (?, ?)", (self._id, until_ms))
 
