@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.errors import Unavailable
-from gateway.registry.agency import Quota
+from gateway.registry.agency_file import Quota
 
 DAY_S = 24 * 3600
 

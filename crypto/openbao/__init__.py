@@ -7,7 +7,8 @@ messages.py     SOAP messages signed by the transit engine
 decryption.py   what agencies encrypt for the gateway, decrypted by it
 certified.py    certificates for keys that stay there
 kv.py           lane secrets and recipients' keys
-prepare.py      an empty server made ready; keys shown and rotated
+prepare.py      an empty server made ready, and processes let in
+log_keys.py     the keys that sign the log, shown and rotated
 """
 
 from crypto.openbao.connection import Administrator, Connection, OpenBao

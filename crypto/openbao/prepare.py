@@ -1,9 +1,8 @@
-"""An empty OpenBao or Vault made ready for the gateway; its keys shown and rotated. For administrators."""
+"""An empty OpenBao or Vault made ready for the gateway, and its processes let in. For administrators."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -18,9 +17,9 @@ from crypto.errors import KeysUnavailable
 from crypto.hpke import PrivateKey, Suite
 from crypto.openbao.connection import Answer, BadRequest, NotFound, Nothing, OpenBao, checked_name
 from crypto.openbao.kv import FILES, LANES, MOUNT, PROMISES, Holder, data_path
+from crypto.openbao.log_keys import LogKey, log_key_names, show
 from crypto.openbao.messages import MESSAGE_KEY, MESSAGE_KEY_KIND
 from crypto.openbao.session import Wrapped
-from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
 
 PROCESSES = ("intake", "deliver", "nea", "officer")
 POLICIES = (*PROCESSES, "admit", "admin")
@@ -58,19 +57,6 @@ class Plan:
     suite: Suite = Suite.HYBRID
     token_ttl_s: int = 3600
     cidrs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LogKey:
-    """One version of a log key. `key_id`, which its log entry names, is the raw key's SHA-256 in hex."""
-
-    name: str
-    version: int
-    key_id: str
-    public: bytes
-
-
-Rotated = LogKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,38 +118,6 @@ def admit(bao: OpenBao, process: str) -> str:
     """
     path = f"auth/approle/role/isnad-{checked_name(process)}/secret-id"
     return bao.call("POST", path, answer=Wrapped, wrap_ttl_s=ADMIT_WRAP_TTL_S).wrap_info.token
-
-
-def rotate(bao: OpenBao, name: str) -> Rotated:
-    """Give a log key a new version and return it, for the caller to log as `key.introduced`.
-
-    The next signature uses it; older versions go on verifying.
-
-    Raises:
-        KeysUnavailable: there is no such key, or it was not rotated.
-    """
-    bao.call("POST", f"transit/keys/{checked_name(name)}/rotate", answer=Nothing)
-    return _log_keys(bao, name)[-1]
-
-
-def show(bao: OpenBao, suite: Suite) -> tuple[LogKey, ...]:
-    """Return the versions of the log keys that still verify.
-
-    Raises:
-        KeysUnavailable: they cannot be read now.
-    """
-    return tuple(key for name in log_key_names(suite) for key in _log_keys(bao, name))
-
-
-def log_key_names(suite: Suite) -> dict[str, str]:
-    """Return the log keys of a suite with their transit key types."""
-    classical = {ED25519_KEY: "ed25519"}
-    return classical if suite is Suite.CLASSICAL else {**classical, MLDSA44_KEY: "mldsa-44"}
-
-
-def _log_keys(bao: OpenBao, name: str) -> list[LogKey]:
-    versions = transit_public_keys(bao, name)
-    return [LogKey(name, number, hashlib.sha256(raw).hexdigest(), raw) for number, raw in versions.items()]
 
 
 def _mount(bao: OpenBao) -> None:

@@ -14,7 +14,7 @@ from gateway.errors import IsnadError
 from gateway.mailbox import Mailbox
 from gateway.ports import Delivery, Ledger, Opener, Outbound, Queue, Spool
 from gateway.registry import Agency
-from gateway.registry.agency import ByEndpoint, ByInbox
+from gateway.registry.agency_file import ByEndpoint, ByInbox
 from gateway.registry.by_sftp import ByServer
 from gateway.registry.snapshot import Snapshot
 

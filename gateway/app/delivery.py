@@ -36,7 +36,7 @@ from gateway.ports import Outbound
 from gateway.records import Handed, Message
 from gateway.refusals import Refusals
 from gateway.registry import Agency
-from gateway.registry.agency import ByEndpoint
+from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_sftp import ByServer
 from gateway.registry.by_soap import SOAP
 from gateway.registry.living import Living

@@ -20,8 +20,8 @@ from crypto.hpke import Suite
 from crypto.openbao import Session, TransitSigner
 from crypto.openbao.decryption import EnvelopeKey
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
+from crypto.openbao.log_keys import show
 from crypto.openbao.messages import MessageSigner
-from crypto.openbao.prepare import show
 from crypto.pki import GatewayTls
 from gateway import exchange, metrics
 from gateway.answered import AnswerDesk

@@ -20,7 +20,8 @@ from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.ports import Accept, Outbound
 from gateway.records import Origin
 from gateway.registry import Agency
-from gateway.registry.agency import ByEndpoint, Server
+from gateway.registry.agency import Server
+from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_soap import SOAP
 from gateway.registry.snapshot import Snapshot
 from gateway.signatures import OriginSignatures

@@ -18,7 +18,8 @@ from gateway.folders import sftp_server
 from gateway.onboarding import reach
 from gateway.onboarding.finding import Finding
 from gateway.registry import Agency
-from gateway.registry.agency import ByEndpoint, Server
+from gateway.registry.agency import Server
+from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_sftp import SFTP, ByServer
 from gateway.registry.by_sftp import Server as FileServer
 from gateway.registry.by_soap import SOAP

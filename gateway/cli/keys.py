@@ -11,7 +11,7 @@ import msgspec
 
 from crypto.errors import KeysUnavailable
 from crypto.hpke import Suite
-from crypto.openbao import Administrator, Connection, decryption
+from crypto.openbao import Administrator, Connection, decryption, log_keys
 from crypto.openbao import prepare as server
 from crypto.openbao.kv import Holder
 
@@ -114,7 +114,7 @@ def encryption(administrator: Administrator, host: str, new: bool) -> None:  # n
 def show(administrator: Administrator, suite: str) -> None:
     """Print the versions of the log keys that verify."""
     try:
-        _print(server.show(administrator, Suite(suite)))
+        _print(log_keys.show(administrator, Suite(suite)))
     except KeysUnavailable as error:
         raise click.ClickException(str(error)) from error
 
@@ -125,7 +125,7 @@ def show(administrator: Administrator, suite: str) -> None:
 def rotate(administrator: Administrator, name: str) -> None:
     """Give a log key a new version and print it. Older versions go on verifying."""
     try:
-        _print(server.rotate(administrator, name))
+        _print(log_keys.rotate(administrator, name))
     except (KeysUnavailable, ValueError) as error:
         raise click.ClickException(str(error)) from error
 

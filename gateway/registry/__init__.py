@@ -1,13 +1,15 @@
 """Who may exchange what with whom: read from `config/`, checked, and swapped while the gateway runs.
 
-agency.py        what a participant's file says, with the certificates, lists and keys it refers to
+agency_file.py   what a participant's file says
+agency.py        a participant, with the certificates, lists and keys that its file refers to
 agreement.py     what an agreement's file says
 participants.py  all of them, checked against each other
 snapshot.py      registry, contracts and calendar in force together
 living.py        the snapshot in force, replaced when its files change
 """
 
-from gateway.registry.agency import Agency, ByEndpoint, ByInbox, ByQueue, Quota
+from gateway.registry.agency import Agency
+from gateway.registry.agency_file import ByEndpoint, ByInbox, ByQueue, Quota
 from gateway.registry.agreement import Agreement
 from gateway.registry.living import Living, RegistryState
 from gateway.registry.participants import Registry

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from contracts.errors import Invalid, Problem
-from gateway.registry.agency import Agency, ByQueue, load_agency
+from gateway.registry.agency import Agency, load_agency
+from gateway.registry.agency_file import ByQueue
 from gateway.registry.agreement import ORIGINALS_KEPT_DAYS, Agreement, load_agreement
 
 FILES_MAX = 2000

@@ -23,6 +23,7 @@ from crypto.openbao import (
     Seeds,
     Session,
     TransitSigner,
+    log_keys,
     wrapping_token,
 )
 from crypto.openbao import prepare as preparing
@@ -85,7 +86,7 @@ def test_after_a_rotation_new_notes_use_the_new_key_and_old_notes_still_verify(
     signer = TransitSigner(own_openbao.session("intake"))
     [before] = signer.sign([checkpoint()], NOW_S)
 
-    rotated = preparing.rotate(own_openbao.administrator, ED25519_KEY)
+    rotated = log_keys.rotate(own_openbao.administrator, ED25519_KEY)
     [after] = signer.sign([checkpoint()], NOW_S)
 
     public = signer.public_keys()
@@ -458,8 +459,8 @@ def test_the_admin_policy_suffices_to_prepare_and_to_rotate(own_openbao: KeyServ
     prepared = preparing.prepare(least, plan())
 
     assert preparing.prepare(least, plan()) == prepared
-    assert preparing.rotate(least, MLDSA44_KEY).version == 2
-    assert [key.version for key in preparing.show(least, Suite.HYBRID)] == [1, 1, 2]
+    assert log_keys.rotate(least, MLDSA44_KEY).version == 2
+    assert [key.version for key in log_keys.show(least, Suite.HYBRID)] == [1, 1, 2]
 
 
 def test_a_classical_server_has_no_post_quantum_key(own_openbao: KeyServer) -> None:
