@@ -61,7 +61,7 @@ class Growth:
     growth.subtree)` for i >= the old size) and the old tree in the grown one (`consistency_proof`).
     """
 
-    __slots__ = ("_rows", "frontier")
+    __slots__ = ("_ragged", "_rows", "frontier")
 
     def __init__(self, frontier: Frontier, leaves: Sequence[bytes]) -> None:
         _check_hashes(leaves)
@@ -83,6 +83,7 @@ class Growth:
             ]
             start >>= 1
         self._rows = rows
+        self._ragged: list[bytes | None] | None = None
         self.frontier = Frontier(frontier.size + len(leaves), tuple(reversed(edge)))
 
     def subtree(self, lo: int, hi: int) -> bytes:
@@ -97,6 +98,37 @@ class Growth:
         if position < 0:
             raise LookupError("a node from before this growth")
         return row[position]
+
+    def path(self, index: int) -> list[bytes]:
+        """`inclusion_proof` of one of the new leaves in the grown tree, for a fourth of its price.
+
+        Raises:
+            ValueError: the growth has no such leaf.
+        """
+        start, leaves = self._rows[0] if self._rows else (0, [])
+        if not start <= index < start + len(leaves):
+            raise ValueError("no such leaf in this growth")
+        if self._ragged is None:
+            self._ragged = self._incomplete()
+        path = []
+        for (start, row), ragged in zip(self._rows, self._ragged, strict=True):
+            sibling = (index ^ 1) - start
+            if sibling < len(row):
+                path.append(row[sibling])
+            elif ragged is not None and sibling == len(row):
+                path.append(ragged)
+            index >>= 1
+        return path
+
+    def _incomplete(self) -> list[bytes | None]:
+        """The node of each level that is not perfect, the last one there, if the level has one."""
+        found: list[bytes | None] = []
+        ragged: bytes | None = None
+        for start, row in self._rows:
+            found.append(ragged)
+            if (start + len(row)) & 1:
+                ragged = row[-1] if ragged is None else node_hash(row[-1], ragged)
+        return found
 
 
 def inclusion_proof(index: int, size: int, subtree: Subtree) -> tuple[bytes, ...]:

@@ -21,7 +21,7 @@ from crypto.entry import (
     source_commitment,
 )
 from crypto.errors import Tampered
-from crypto.merkle import Frontier, Growth, inclusion_proof, leaf_hash, verify_inclusion
+from crypto.merkle import Frontier, Growth, leaf_hash, verify_inclusion
 from crypto.note import NOTE_MAX_BYTES, Checkpoint, LogPolicy, verify
 from crypto.proof import PROOF_MAX_BYTES, format_proof, parse_proof
 
@@ -98,8 +98,8 @@ class BatchReceipt:
         position = index - self.first
         if not 0 <= position < len(self.leaves) or self.leaves[position] != leaf_hash(entry):
             raise ValueError("the batch has no such entry at this index")
-        path = inclusion_proof(index, self._growth.frontier.size, self._growth.subtree)
-        return Receipt(record_id, self.lane, index, salt, format_proof(index, path, self.checkpoint), entry)
+        proof = format_proof(index, self._growth.path(index), self.checkpoint)
+        return Receipt(record_id, self.lane, index, salt, proof, entry)
 
     def grown(self) -> Frontier:
         """Return the frontier of the lane after the batch."""

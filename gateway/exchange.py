@@ -26,11 +26,10 @@ from gateway.records import (
     Message,
     Outcomes,
     Part,
-    SealedBatch,
     Submission,
     Terms,
 )
-from gateway.settled import Promise, Settled
+from gateway.settled import Known, Promise, Settled
 
 BACKOFF_FIRST_S, BACKOFF_LONGEST_S = 1.0, 300.0
 
@@ -87,22 +86,20 @@ async def promise(
     """
     earlier: dict[str, Promise] = {}
     settled = Settled()
-    while True:
-        # Step 4. Conform each record to its contract and seal those that do; a bad record refuses only itself.
-        # One that an officer has to look at is sealed for itself.
-        batch = await prepare(terms, parts, settled)
+    # Step 4. Conform each record to its contract and seal those that do; a bad record refuses only itself.
+    # One that an officer has to look at is sealed for itself.
+    batch = await prepare(terms, parts, settled)
+    # What was sent first is logged first, whichever worker was faster.
+    async with turn:
         # Step 5. Log entries, promises, signed checkpoints and messages: one transaction, all or nothing. A message
         # goes into the outbox, or into the quarantine until it is decided about.
-        # What was sent first is logged first, whichever worker was faster.
-        await turn()
-        answer = await log.append(batch)
-        if isinstance(answer, SealedBatch):
-            break
-        # Some were promised before. The same content keeps its first receipt; other content under the same
-        # reference is refused. So is what corrects or voids nothing. None of these is sealed twice, so the rest is
-        # sealed again, under new keys.
-        earlier.update({known.record_id: known for known in answer.promises})
-        settled.learn(answer)
+        while isinstance(answer := await log.append(batch), Known):
+            # Some were promised before. The same content keeps its first receipt; other content under the same
+            # reference is refused. So is what corrects or voids nothing. None of these is sealed twice, so the rest
+            # is sealed again, under new keys.
+            earlier.update({known.record_id: known for known in answer.promises})
+            settled.learn(answer)
+            batch = await prepare(terms, parts, settled)
     # Step 6. Answer every record: a receipt, an earlier receipt, or a refusal.
     return by_part(answer, earlier)
 

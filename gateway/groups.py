@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
@@ -28,10 +29,10 @@ PIPELINE = 8
 T = TypeVar("T")
 R = TypeVar("R")
 Keep = Callable[[Terms, Part], Awaitable[Outcomes]]
-Turn = Callable[[], Awaitable[None]]
-"""Waits until the groups of the agreement that were taken before are in the log.
+Turn = AbstractAsyncContextManager[None]
+"""A group's turn to be logged: entered once the groups of the agreement that were taken before are in the log.
 
-Raises `Unavailable` when one of them is not, and held records of a submission that goes on in this one.
+Entering raises `Unavailable` when one of them is not, and held records of a submission that goes on in this one.
 """
 _Waiting = tuple[Part, asyncio.Future[Outcomes]]
 Promised = Callable[[Terms, tuple[Part, ...], Turn], Awaitable[tuple[Outcomes, ...]]]
@@ -170,34 +171,57 @@ class Groups:
     def _start(self, terms: Terms, line: _Line) -> None:
         """Send a group off, unless as many are on their way as do any good."""
         if line.ready:
-            line.newest = asyncio.create_task(self._run(terms, line, line.take(), line.newest))
-            self._tasks.add(line.newest)
-            line.newest.add_done_callback(self._tasks.discard)
+            group = line.take()
+            turn = line.newest = _Turn(line.newest, {part.submission for part, _ in group}, self._interrupted)
+            task = asyncio.create_task(self._run(terms, line, group, turn))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _run(
-        self, terms: Terms, line: _Line, group: Sequence[_Waiting], before: asyncio.Task[None] | None
-    ) -> None:
-        submissions = {part.submission for part, _ in group}
-
-        async def turn() -> None:
-            await _end_of(before)
-            if not submissions.isdisjoint(self._interrupted):
-                raise Unavailable("unavailable.busy", "what was sent before must be logged first")
-
+    async def _run(self, terms: Terms, line: _Line, group: Sequence[_Waiting], turn: _Turn) -> None:
         try:
             answers = await self._promise(terms, tuple(part for part, _ in group), turn)
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
-            self._interrupted |= submissions & self._under_way.keys()
+            self._interrupted |= turn.submissions & self._under_way.keys()
             _answer(group, [error] * len(group))
         else:
             _answer(group, answers)
         finally:
-            # Also when the group failed before its turn: the next one waits for this one only.
-            await _end_of(before)
+            await turn.passed()
             line.arrived(group)
             self._start(terms, line)
             if not line.in_flight:
                 del self._lines[terms]
+
+
+class _Turn(AbstractAsyncContextManager[None]):
+    """Implements `Turn`: one group after the other, also when one fails before its turn."""
+
+    def __init__(self, before: _Turn | None, submissions: set[str], interrupted: set[str]) -> None:
+        self._before = before
+        self._interrupted = interrupted
+        self.over = asyncio.Event()
+        self.submissions = submissions
+
+    async def __aenter__(self) -> None:
+        await self._those_before()
+        if not self.submissions.isdisjoint(self._interrupted):
+            raise Unavailable("unavailable.busy", "what was sent before must be logged first")
+
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None:
+            self.over.set()
+            # The next group goes to the log before this one's senders are answered: the log need not wait for that.
+            await asyncio.sleep(0)
+
+    async def passed(self) -> None:
+        """Let the next group go, if it may not already: it waits for this one only, so this one for those before."""
+        await self._those_before()
+        self.over.set()
+
+    async def _those_before(self) -> None:
+        if self._before is not None:
+            await self._before.over.wait()
+            self._before = None
 
 
 class _Line:
@@ -206,7 +230,7 @@ class _Line:
     def __init__(self) -> None:
         self.waiting: deque[_Waiting] = deque()
         self.in_flight = 0
-        self.newest: asyncio.Task[None] | None = None
+        self.newest: _Turn | None = None
         self._records = self._octets = self._on_their_way = 0
 
     @property
@@ -260,11 +284,6 @@ def _records(group: Sequence[_Waiting]) -> int:
 
 def _octets(part: Part) -> int:
     return sum(len(record.octets) for record in part.records)
-
-
-async def _end_of(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        await asyncio.wait([task])
 
 
 def _answer(group: Sequence[_Waiting], answers: Sequence[Outcomes | Exception]) -> None:

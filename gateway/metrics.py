@@ -35,9 +35,9 @@ ACCEPT_SECONDS = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-ROUND_SECONDS = Histogram(
-    "isnad_round_seconds",
-    "One round of the log: one transaction, one signature pair",
+APPEND_SECONDS = Histogram(
+    "isnad_append_seconds",
+    "From a group's records handed to the log until they are signed and durable",
     buckets=_SECONDS,
     registry=REGISTRY,
 )

@@ -13,6 +13,11 @@ LEGAL_ZONE = ZoneInfo("Africa/Cairo")
 """Legal dates are plain dates on the wall calendar of the country."""
 
 
+def now_ms() -> int:
+    """Return the present instant (Unix ms)."""
+    return time.time_ns() // 1_000_000
+
+
 def legal_date(unix_ms: int) -> date:
     """Return the legal date at an instant (Unix ms)."""
     return _legal_date_of(unix_ms // 60_000)  # days begin on whole minutes
@@ -27,7 +32,7 @@ def rfc3339(unix_ms: int) -> str:
 
 def uuid7() -> uuid.UUID:
     """Return a UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    value = now_ms() << 80 | int.from_bytes(os.urandom(10))
     value = value & ~(0xF << 76) | 0x7 << 76
     return uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
 

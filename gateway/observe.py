@@ -52,8 +52,8 @@ INT_BITS = 64
 # A national ID standing alone, in European, Arabic or Persian digits. Rules and codes have no such numbers,
 # so what looks like one has come in by mistake.
 _NATIONAL_ID = re.compile(r"(?<![0-9A-Za-z])[23٢٣۲۳][0-9٠-٩۰-۹]{13}(?![0-9A-Za-z])")  # noqa: RUF001  digits meant
-_NATIONAL_ID_DIGITS = 14
-_SHORT = 10 ** (_NATIONAL_ID_DIGITS - 1)  # a number with that many digits
+_LONG_NUMBER = re.compile(rb"[0-9]{14}")
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _MASK = "[masked]"
 _NUMBER = re.compile(r"[0-9]{6,}")
 
@@ -74,7 +74,6 @@ def configure(process: str, *, stream: TextIO = sys.stdout, level: int = logging
             _well_named,
             _without_error_text,
             _allowed,
-            _masked,
             _rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -179,17 +178,6 @@ def _allowed(_logger: Any, _method: str, line: Line) -> Line:
     return line
 
 
-def _masked(_logger: Any, _method: str, line: Line) -> Line:
-    for field, value in line.items():
-        # Most are too short to hold what must not be shown.
-        if type(value) is str and len(value) < _NATIONAL_ID_DIGITS and value.isascii():
-            continue
-        if type(value) is int and -_SHORT < value < _SHORT:
-            continue
-        line[field] = _safe(value)
-    return line
-
-
 def _safe(value: object) -> object:
     """Return a value as it may be shown: scalars, short texts, lists of them; of all else only its type."""
     match value:
@@ -210,4 +198,13 @@ def _safe(value: object) -> object:
 
 
 def _rendered(_logger: Any, _method: str, line: Line) -> str:
-    return orjson.dumps(line).decode()
+    if _SCALARS.issuperset(map(type, line.values())):
+        try:
+            octets = orjson.dumps(line)
+        except TypeError:  # a lone surrogate, or a number of more than 64 bits
+            pass
+        else:
+            # Nearly every line is short and has nothing in it that could have to be masked.
+            if len(octets) <= TEXT_MAX_CHARS and octets.isascii() and not _LONG_NUMBER.search(octets):
+                return octets.decode()
+    return orjson.dumps({field: _safe(value) for field, value in line.items()}).decode()

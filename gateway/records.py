@@ -70,7 +70,7 @@ class Refusal:
     rule: str = ""
 
 
-class Framed(msgspec.Struct, frozen=True):
+class Framed(msgspec.Struct, frozen=True, array_like=True):
     """One record cut out of a submission: its octets as they stood there, or why it could not be cut out.
 
     `position` counts the submission's records from 1.
@@ -119,7 +119,7 @@ class Terms:
         return f"Terms({self.agreement!r})"
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True, array_like=True):
     """What the log must know of a sealed record beside its entry; aligned with the draft's entries.
 
     `fingerprint` is an HMAC of the canonical octets under the lane's promise key: equal content, equal fingerprint.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import orjson
@@ -61,13 +60,14 @@ class Counts:
     """How many records of a submission had which outcome."""
 
     def __init__(self) -> None:
-        self._counted: Counter[tuple[Status, str]] = Counter()
+        self._counted: dict[tuple[Status, str], int] = {}
 
     def add(self, outcomes: Outcomes) -> None:
         """Count outcomes."""
-        self._counted.update(
-            (outcome.status, outcome.refusal.code if outcome.refusal else "") for outcome in outcomes
-        )
+        counted = self._counted
+        for outcome in outcomes:
+            key = outcome.status, outcome.refusal.code if outcome.refusal else ""
+            counted[key] = counted.get(key, 0) + 1
 
     def of(self, status: Status) -> int:
         """Return how many records became this."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -25,7 +26,7 @@ from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config, Limits
 from gateway.https.problems import described, refused
 from gateway.https.respond import CLOSE, respond, respond_problem
-from gateway.records import Outcome, Outcomes, Status, Submission
+from gateway.records import Origin, Outcome, Outcomes, Status, Submission
 from gateway.submissions import Counts, Whole, submission_id
 
 EARLIER_RECEIPTS = 100
@@ -53,21 +54,23 @@ class Records:
         """
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
+        made = partial(_submission, sender, origin, time.time_ns() // 1_000_000)
         body = Body(receive, self._limits)
-        submission = Submission("", sender, "", "", "", origin, time.time_ns() // 1_000_000, "", aiter(body))
+        request = None
         with Held(self._room) as held:
             try:
                 # Step 2. Is the head in its form?
                 request = head(scope, contract, self._limits.max_whole_body_bytes)
-                submission = _with_head(submission, request)
                 if request.form is Form.DOCUMENT or request.signed:
                     # Step 3. Read it whole: it is small, or its signature covers all of it.
                     held.hold(self._expected_bytes(request))
                     octets = await body.whole(self._max_bytes(request))
                     # Step 4. Is the signature the sender's, and does the idempotency key stand for this body?
-                    submission = await self._checked(scope, request, submission, octets)
+                    submission = await self._checked(scope, request, made(request, Whole(octets)), octets)
+                else:
+                    submission = made(request, aiter(body))
             except Rejected as error:
-                await self._gateway.note([refused_submission(submission, error)])
+                await self._gateway.note([refused_submission(made(request, aiter(body)), error)])
                 raise
             # Step 5. Accept it, and answer.
             await self._answer(request, submission, body, send)
@@ -92,7 +95,7 @@ class Records:
         if request.idempotency_key:
             digest = hashlib.sha256(octets).digest()
             await asyncio.to_thread(self._gateway.replays.check, submission, digest)
-        return replace(submission, body=Whole(octets))
+        return submission
 
     async def _answer(self, request: Head, submission: Submission, body: Body, send: Send) -> None:
         """Have a submission accepted and answer it, in whatever way it ends."""
@@ -197,15 +200,20 @@ class _Lines:
             await self._send({"type": "http.response.body", "body": octets, "more_body": more})
 
 
-def _with_head(submission: Submission, request: Head) -> Submission:
+def _submission(
+    sender: str, origin: Origin, received_ms: int, request: Head | None, body: AsyncIterator[bytes]
+) -> Submission:
+    """Return what was sent, as far as its head could be read."""
+    if request is None:
+        return Submission("", sender, "", "", "", origin, received_ms, "", body)
     return Submission(
-        id=submission_id(submission.sender, request.idempotency_key),
-        sender=submission.sender,
+        id=submission_id(sender, request.idempotency_key),
+        sender=sender,
         recipient=request.recipient,
         contract=request.contract,
         media_type=request.media_type,
-        origin=submission.origin,
-        received_ms=submission.received_ms,
+        origin=origin,
+        received_ms=received_ms,
         idempotency_key=request.idempotency_key,
-        body=submission.body,
+        body=body,
     )

@@ -13,15 +13,17 @@ log_keys.py     the keys that sign the log, shown and rotated
 
 from crypto.openbao.connection import Administrator, Connection, OpenBao
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients, Seeds
-from crypto.openbao.session import Health, Session, wrapping_token
+from crypto.openbao.session import Borrowed, Health, Login, Session, wrapping_token
 from crypto.openbao.signer import TransitSigner
 
 __all__ = [
     "Administrator",
+    "Borrowed",
     "Connection",
     "Health",
     "LanePromises",
     "LanePseudonyms",
+    "Login",
     "OpenBao",
     "Recipients",
     "Seeds",

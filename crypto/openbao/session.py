@@ -51,13 +51,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _Login:
+class Login:
+    """A token and how long it lives, by `time.monotonic()`, which all processes of a machine share."""
+
     token: str
-    due: float  # time.monotonic() at which to log in again
     expires: float
 
 
-_LOGGED_OUT = _Login("", 0.0, 0.0)
+_LOGGED_OUT = Login("", 0.0)
 
 
 class Session:
@@ -68,6 +69,7 @@ class Session:
         self._role = checked_name(role)
         self._role_id = role_id
         self._login = _LOGGED_OUT
+        self._due = 0.0  # time.monotonic() at which to log in again
         self._trouble = ""
         self._one_at_a_time = threading.Lock()
 
@@ -104,23 +106,28 @@ class Session:
             answer=_LoggedIn,
         )
         life = answer.auth.lease_duration
-        self._login = _Login(answer.auth.client_token, asked + life * REFRESH_AFTER, asked + life)
+        self._login = Login(answer.auth.client_token, asked + life)
+        self._due = asked + life * REFRESH_AFTER
+
+    @property
+    def login(self) -> Login:
+        """The present login, for a process that works for this one and keeps up none of its own."""
+        return self._login
 
     def call(self, method: str, path: str, body: object = None, *, answer: type[T], wrap_ttl_s: int = 0) -> T:
         """See `OpenBao.call`."""
-        return self._connection.call(self._token(), method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
+        token = self._token()
+        return self._connection.call(token, method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
 
     def post_all(self, calls: Sequence[tuple[str, object]], *, answer: type[T]) -> list[T]:
         """See `OpenBao.post_all`."""
         return self._connection.post_all(self._token(), calls, answer=answer)
 
     def _token(self) -> str:
-        login = self._login
-        if time.monotonic() >= login.expires:
-            raise KeysUnavailable(
-                f"keys: not logged in as {self._role}; run `isnad keys admit` and restart with the new token"
-            )
-        return login.token
+        return _living(
+            self._login,
+            f"keys: not logged in as {self._role}; run `isnad keys admit` and restart with the new token",
+        )
 
     def keep_alive(self) -> None:
         """Log in again if a quarter of the token's life has passed; otherwise do nothing.
@@ -129,7 +136,7 @@ class Session:
             KeysUnavailable: it did not work now; the present login stands for as long as it lives.
         """
         with self._one_at_a_time:
-            if time.monotonic() < self._login.due:
+            if time.monotonic() < self._due:
                 return
             wrapped = self.call("POST", self._secret_id_path, answer=Wrapped, wrap_ttl_s=WRAP_TTL_S)
             self.log_in(wrapped.wrap_info.token)
@@ -140,9 +147,7 @@ class Session:
         leaving = threading.Event()
 
         def stay() -> None:
-            while not leaving.wait(
-                max(RETRY_S if self._trouble else 0.01, self._login.due - time.monotonic())
-            ):
+            while not leaving.wait(max(RETRY_S if self._trouble else 0.01, self._due - time.monotonic())):
                 try:
                     self.keep_alive()
                     self._trouble = ""
@@ -172,6 +177,32 @@ class Session:
     @property
     def _secret_id_path(self) -> str:
         return f"auth/approle/role/{self._role}/secret-id"
+
+
+class Borrowed:
+    """The key server under a login that another process keeps up and lends. Safe to call from several threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.login = _LOGGED_OUT
+
+    def call(self, method: str, path: str, body: object = None, *, answer: type[T], wrap_ttl_s: int = 0) -> T:
+        """See `OpenBao.call`."""
+        token = self._token()
+        return self._connection.call(token, method, path, body, answer=answer, wrap_ttl_s=wrap_ttl_s)
+
+    def post_all(self, calls: Sequence[tuple[str, object]], *, answer: type[T]) -> list[T]:
+        """See `OpenBao.post_all`."""
+        return self._connection.post_all(self._token(), calls, answer=answer)
+
+    def _token(self) -> str:
+        return _living(self.login, "keys: the login that was lent has expired")
+
+
+def _living(login: Login, otherwise: str) -> str:
+    if time.monotonic() >= login.expires:
+        raise KeysUnavailable(otherwise)
+    return login.token
 
 
 def wrapping_token(reference: str) -> str:

@@ -16,8 +16,7 @@ from pathlib import Path
 import structlog
 
 from contracts.folder import SHIPPED
-from crypto.hpke import Suite
-from crypto.openbao import Session, TransitSigner
+from crypto.openbao import Session
 from crypto.openbao.decryption import EnvelopeKey
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
 from crypto.openbao.log_keys import show
@@ -27,8 +26,8 @@ from gateway import exchange, metrics
 from gateway.answered import AnswerDesk
 from gateway.app.board import OK, Board, Look
 from gateway.app.files import file_intake
-from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, port_config
-from gateway.app.process import every, share_the_interpreter, spare_the_collector, told_to_stop
+from gateway.app.parts import adapters, beside_rest, client_issuers, logged_in, own_queue, pem, port_config
+from gateway.app.process import every, told_to_stop
 from gateway.app.services import Answers, Caller, Pollers
 from gateway.cursors import CursorFile
 from gateway.decryption import MessageDecryption
@@ -38,7 +37,8 @@ from gateway.errors import Unavailable
 from gateway.groups import Groups, Turn
 from gateway.https.config import Config
 from gateway.identities import Certificates
-from gateway.log.committer import Committer
+from gateway.interpreter import share_the_interpreter, spare_the_collector
+from gateway.log.apart import LogApart, Setup
 from gateway.log.history import INTRODUCED, introduced_keys, logged_digests
 from gateway.log.outbox import StoreOutbox
 from gateway.log.reading import StoreRecords
@@ -82,7 +82,8 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         # Keys, and the log that they sign.
         session = stack.enter_context(logged_in(settings, settings.keys.intake))
         keys = Keys(Recipients(session), LanePseudonyms(session), LanePromises(session))
-        committer = stack.enter_context(closing(_log(settings, session)))
+        exchange_log = stack.enter_context(closing(_log(settings, session)))
+        await exchange_log.start()
         records = stack.enter_context(closing(StoreRecords(store, keys.promises)))
         spool = stack.enter_context(closing(StoreSpool(store)))
         # What is in force, and what it decides.
@@ -102,7 +103,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         stack.enter_context(closing(workers))
 
         async def promise(terms: Terms, parts: tuple[Part, ...], turn: Turn) -> tuple[Outcomes, ...]:
-            outcomes = await exchange.promise(terms, parts, turn, prepare=workers, log=committer)
+            outcomes = await exchange.promise(terms, parts, turn, prepare=workers, log=exchange_log)
             relay.wake()
             return outcomes
 
@@ -111,7 +112,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         queue = stack.enter_context(
             own_queue(session, settings.keys.intake, settings.queue, certificates, declares=True)
         )
-        outbox = stack.enter_context(closing(StoreOutbox(store, committer)))
+        outbox = stack.enter_context(closing(StoreOutbox(store, exchange_log)))
         relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
         relay.start()
 
@@ -125,7 +126,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         )
 
         def accept(submission: Submission) -> AsyncGenerator[Outcomes, None]:
-            return exchange.accept(submission, rules=rules, keep=groups.keep, log=committer)
+            return exchange.accept(submission, rules=rules, keep=groups.keep, log=exchange_log)
 
         signatures = OriginSignatures(lambda agency: living.current.registry.agencies[agency])
         envelopes = stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules)))
@@ -133,7 +134,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             accept=accept,
             identities=identities,
             records=records,
-            note=committer.note,
+            note=exchange_log.note,
             signatures=signatures,
             replays=StoredReplays(records, keys.promises),
             refusals=refusals,
@@ -169,7 +170,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
             """Introduce new log keys, fetch what submissions need, let go what is no longer held or kept."""
             _introduce_keys(store, settings, session, spool)
             rules.warm(time.time_ns() // 1_000_000)
-            _release(living, committer)
+            _release(living, exchange_log)
             registry = living.current.registry
             let_go(
                 store.parent / ENVELOPES,
@@ -187,6 +188,7 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         log.info("gateway.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
+            asyncio.create_task(every(LOOK_S, exchange_log.look_after, stop, threaded=False)),
             asyncio.create_task(every(LOOK_S, partial(refusals.leave, spool), stop)),
             asyncio.create_task(
                 every(LOOK_S, partial(pollers.serve, lambda: living.current), stop, threaded=False)
@@ -210,13 +212,18 @@ async def serve(folder: Path) -> None:  # noqa: PLR0915  long and in order: noth
         log.info("gateway.stopped")
 
 
-def _log(settings: Settings, session: Session) -> Committer:
-    hybrid = settings.suite is Suite.HYBRID
-    signer = TransitSigner(session) if hybrid else TransitSigner(session, mldsa44=None)
-    store = settings.store
-    return Committer(
-        Path(store.path), signer, origin=settings.origin, outbox_max_bytes=store.outbox_max_bytes
+def _log(settings: Settings, session: Session) -> LogApart:
+    store, keys = settings.store, settings.keys
+    setup = Setup(
+        Path(store.path),
+        settings.origin,
+        store.outbox_max_bytes,
+        keys.address,
+        pem(keys.ca_file),
+        keys.timeout_s,
+        settings.suite,
     )
+    return LogApart(setup, lambda: session.login)
 
 
 def _reads_queue(living: Living, recipient: str) -> bool:
@@ -245,10 +252,10 @@ def _introduce_keys(store: Path, settings: Settings, session: Session, spool: St
     )
 
 
-def _release(living: Living, committer: Committer) -> None:
+def _release(living: Living, exchange_log: LogApart) -> None:
     today = datetime.now(LEGAL_ZONE).date()
     if living.current.calendar.freeze("hold", today) == "pass":
-        while committer.release(time.time_ns() // 1_000_000):
+        while exchange_log.release(time.time_ns() // 1_000_000):
             pass
 
 

@@ -13,6 +13,8 @@ from gateway.errors import Unavailable
 
 START_S = 90.0
 STOP_S = 40.0
+LAST_WORDS_S = 0.3
+"""How long after its end what a process has said may still be on its way."""
 
 
 @dataclass(slots=True)
@@ -35,13 +37,15 @@ class Running:
             Unavailable: the process ended, or did not say it in time.
         """
         deadline = time.monotonic() + timeout_s
+        ended = False
         while time.monotonic() < deadline:
             for line in self.said:
                 if line.get("event") == event:
                     return line
-            if self.popen.poll() is not None:
+            if ended:
                 break
-            time.sleep(0.02)
+            ended = self.popen.poll() is not None
+            time.sleep(LAST_WORDS_S if ended else 0.02)
         raise Unavailable("unavailable.internal", f"{self.name} did not say {event}: {self.said[-3:]}")
 
     def stop(self) -> int:

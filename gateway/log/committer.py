@@ -20,15 +20,12 @@ import structlog
 from crypto.errors import KeysUnavailable
 from crypto.keys import CheckpointSigner
 from crypto.receipt import Receipt
-from gateway import metrics
 from gateway.errors import IsnadError, Unavailable
-from gateway.log.events import event_entry
-from gateway.log.requests import Append, Close, Note, Plain, Release, Sent, Signed
-from gateway.log.round import Noted
+from gateway.log.requests import Append, Close, Note, Plain, Release, Sent, Signed, closing_row, noted
 from gateway.log.rounds import Answer, Rounds
 from gateway.log.spool import insert_spooled, spool_rows
 from gateway.log.store import insert, open_writer, select, transaction
-from gateway.log.writing import submission_digest
+from gateway.moments import now_ms
 from gateway.ports import Outgoing
 from gateway.records import Batch, Event, SealedBatch, Terms
 from gateway.settled import Known
@@ -71,7 +68,7 @@ class Committer:
 
     async def append(self, batch: Batch) -> SealedBatch | Known:
         """See `ports.Log.append`."""
-        return await asyncio.wrap_future(self._put(Append(batch)).future)
+        return await asyncio.wrap_future(self.put(Append(batch)).future)
 
     async def note(self, events: Sequence[Event]) -> Sequence[Receipt]:
         """See `ports.Log.note`.
@@ -79,24 +76,11 @@ class Committer:
         Raises:
             ValueError: an event that no lane can hold.
         """
-        time_ms = _now_ms()
-        for event in events:
-            event_entry(event, time_ms)
-        return await asyncio.wrap_future(self._put(Note([Noted(event, time_ms) for event in events])).future)
+        return await asyncio.wrap_future(self.put(Note(noted(events))).future)
 
     async def close_submission(self, submission: str, terms: Terms, digest: bytes) -> None:
         """See `ports.Log.close_submission`."""
-        row = (
-            terms.sender,
-            submission,
-            terms.contract,
-            0,
-            0,
-            0,
-            0,
-            submission_digest(terms.promise_key, digest),
-        )
-        await asyncio.wrap_future(self._put(Close(row)).future)
+        await asyncio.wrap_future(self.put(Close(closing_row(submission, terms, digest))).future)
 
     def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
         """See `ports.Outbox.sent`; waits for the writer.
@@ -105,7 +89,7 @@ class Committer:
             ValueError: an event that no lane can hold.
             Unavailable: `unavailable.store`; nothing was changed.
         """
-        self._put(Sent([one.seq for one in outgoing], spool_rows(events, _now_ms()))).future.result()
+        self.put(Sent([one.seq for one in outgoing], spool_rows(events, now_ms()))).future.result()
 
     def release(self, before_ms: int) -> int:
         """Let batches go that were held before this instant (Unix ms), oldest first; return how many went.
@@ -116,7 +100,7 @@ class Committer:
         Raises:
             Unavailable: `unavailable.keys` or `unavailable.store`; nothing was changed.
         """
-        return self._put(Release(before_ms)).future.result()
+        return self.put(Release(before_ms)).future.result()
 
     def close(self) -> None:
         """Do what waits, then stop."""
@@ -128,7 +112,12 @@ class Committer:
         self._thread.join()
         self._db.close()
 
-    def _put(self, request: R) -> R:
+    def put(self, request: R) -> R:
+        """Have a request done, and return it; its future has the answer.
+
+        Raises:
+            Unavailable: `unavailable.store`; the log is closed.
+        """
         with self._closing:
             if self._closed:
                 raise Unavailable("unavailable.store", "the log is closed")
@@ -199,8 +188,6 @@ class Committer:
             if with_spool:
                 self._spool_due = began + GATHER_S
             self._answer(requests, answers)
-            if requests:
-                metrics.ROUND_SECONDS.observe(time.monotonic() - began)
 
     def _answer(self, requests: Sequence[Signed], answers: Sequence[Answer]) -> None:
         """Answer those whose round is durable; one that cannot be answered must not get a second round."""
@@ -231,7 +218,3 @@ def _told(error: Exception) -> tuple[str, str]:
     if isinstance(error, sqlite3.Error):
         return "unavailable.store", getattr(error, "sqlite_errorname", type(error).__name__)
     return "unavailable.store", type(error).__name__
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

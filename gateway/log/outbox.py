@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from gateway.log.committer import Committer
 from gateway.log.quarantine import QuarantineState
 from gateway.log.quarantine import state as quarantine_state
 from gateway.log.reading import Readers
@@ -28,15 +28,22 @@ class OutboxState:
     oldest_ms: int
 
 
+class Writer(Protocol):
+    """Whoever writes the store."""
+
+    def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
+        """See `ports.Outbox.sent`; returns once it is durable."""
+
+
 class StoreOutbox:
     """Implements `ports.Outbox`. Reads for itself, and has the log's writer do the writing."""
 
-    def __init__(self, path: Path, committer: Committer) -> None:
+    def __init__(self, path: Path, writer: Writer) -> None:
         self._readers = Readers(path)
-        self._committer = committer
+        self._writer = writer
 
     def waiting(self, limit: int) -> Sequence[Outgoing]:
-        """See `ports.Outbox.waiting`. Messages held by the freeze wait for `Committer.release`.
+        """See `ports.Outbox.waiting`. Messages held by the freeze wait until they are released.
 
         Raises:
             Unavailable: `unavailable.store`.
@@ -59,7 +66,7 @@ class StoreOutbox:
             ValueError: an event that no lane can hold.
             Unavailable: `unavailable.store`; nothing was changed.
         """
-        self._committer.sent(outgoing, events)
+        self._writer.sent(outgoing, events)
 
     def state(self) -> OutboxState:
         """Return what an operator should know.

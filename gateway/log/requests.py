@@ -7,9 +7,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from crypto.receipt import Receipt
+from gateway.log.events import event_entry
 from gateway.log.round import Noted
 from gateway.log.store import Row
-from gateway.records import Batch, SealedBatch
+from gateway.log.writing import submission_digest
+from gateway.moments import now_ms
+from gateway.records import Batch, Event, SealedBatch, Terms
 from gateway.settled import Known
 
 
@@ -58,3 +61,21 @@ Signed = Append | Note | Release
 """Requests that append to a lane, and so need its checkpoint signed."""
 Plain = Close | Sent
 """Requests that are done even while nothing can be signed."""
+
+
+def noted(events: Sequence[Event]) -> list[Noted]:
+    """Return events as they are noted now.
+
+    Raises:
+        ValueError: an event that no lane can hold.
+    """
+    time_ms = now_ms()
+    for event in events:
+        event_entry(event, time_ms)
+    return [Noted(event, time_ms) for event in events]
+
+
+def closing_row(submission: str, terms: Terms, digest: bytes) -> Row:
+    """Return what a submission's row becomes when it was received to its end; `digest` is its body's SHA-256."""
+    ended = submission_digest(terms.promise_key, digest)
+    return terms.sender, submission, terms.contract, 0, 0, 0, 0, ended

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +11,6 @@ import structlog
 
 from crypto.keys import CheckpointSigner
 from crypto.receipt import BatchReceipt
-from gateway import metrics
 from gateway.errors import Unavailable
 from gateway.log.proofs import Proofs, lane_named
 from gateway.log.requests import Append, Note, Release, Signed
@@ -20,6 +18,7 @@ from gateway.log.round import Noted, Placed, Round, Sealed, State, Where
 from gateway.log.spool import spooled
 from gateway.log.tags import Tags
 from gateway.log.writing import Stale, write
+from gateway.moments import now_ms
 from gateway.records import Batch, Event, SealedBatch
 from gateway.settled import Known
 
@@ -71,7 +70,7 @@ class Rounds:
 
     def _once(self, requests: Sequence[Signed], *, with_spool: bool) -> list[Answer]:
         state = self._state or _load(self._db)
-        round_ = Round(self._db, state, self._origin, state.number + 1, max(_now_ms(), state.time_ms))
+        round_ = Round(self._db, state, self._origin, state.number + 1, max(now_ms(), state.time_ms))
 
         # 1. Plan. Batches come first, for each must be the end of its lane's tree at its own checkpoint.
         answers = [self._append(round_, one) for one in requests if isinstance(one, Append)]
@@ -131,8 +130,6 @@ class Rounds:
             )
             return lambda _: future.set_exception(full)
         placed = round_.append(batch)
-        if batch.kept:
-            metrics.BATCH_RECORDS.observe(len(batch.kept))
         return lambda notes: future.set_result(_sealed(batch, placed, notes))
 
     def _answers_to(self, requests: Sequence[Note], wheres: Sequence[Where]) -> Iterator[Answer]:
@@ -177,12 +174,8 @@ def _measured_outbox(db: sqlite3.Connection) -> int:
 def _held(db: sqlite3.Connection, before_ms: int) -> dict[int, Noted]:
     """Return the oldest held batches, by their number in the outbox, with the event that lets each go."""
     query = "SELECT seq, lane, first, count FROM outbox WHERE hold = 1 AND time_ms < ? ORDER BY seq LIMIT ?"
-    now_ms = _now_ms()
+    at_ms = now_ms()
     return {
-        seq: Noted(Event(lane, "record.released", (), first=first, count=count), now_ms)
+        seq: Noted(Event(lane, "record.released", (), first=first, count=count), at_ms)
         for seq, lane, first, count in db.execute(query, (before_ms, RELEASE_MAX))
     }
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import orjson
 from gateway.log.events import event_entry
 from gateway.log.round import Noted
 from gateway.log.store import Row, insert, open_spool, transaction, translated
+from gateway.moments import now_ms
 from gateway.records import GATEWAY, Event
 
 SPOOLED_MAX = 512
@@ -34,7 +34,7 @@ class StoreSpool:
             ValueError: an event that no lane can hold.
             Unavailable: `unavailable.store`; nothing was kept.
         """
-        rows = spool_rows(events, _now_ms())
+        rows = spool_rows(events, now_ms())
         with self._lock, translated(), transaction(self._db):
             insert_spooled(self._db, rows)
 
@@ -77,11 +77,7 @@ def spooled(db: sqlite3.Connection) -> dict[int, Noted]:
             event = Event(lane, kind, pairs, record_id, first, count)
             event_entry(event, time_ms)
         except (ValueError, TypeError, OverflowError, OSError):
-            found[seq] = Noted(Event(GATEWAY, "event.malformed", (("seq", seq),)), _now_ms())
+            found[seq] = Noted(Event(GATEWAY, "event.malformed", (("seq", seq),)), now_ms())
         else:
             found[seq] = Noted(event, time_ms)
     return found
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -141,10 +141,10 @@ def _memory(client: _Client, serve: Running, records: int) -> list[Figure]:
     intake = serve.popen.pid
     children = Path(f"/proc/{intake}/task/{intake}/children").read_text().split()
     name = f"memory of the intake process after {records:,} records in one stream, at its highest"
-    workers = sum(highest_mib(int(pid)) for pid in children)
+    others = sum(highest_mib(int(pid)) for pid in children)
     return [
         Figure(name, highest_mib(intake), "MiB", "none", 0.0, goal=300, at_most=True),
-        Figure("memory of its workers, together", workers, "MiB", "none", 0.0),
+        Figure("memory of its workers and of the log's process, together", others, "MiB", "none", 0.0),
     ]
 
 

@@ -107,7 +107,7 @@ def test_a_batch_proves_its_leaves_and_the_tree_before_it_from_the_frontier_alon
     assert growth.frontier.root() == root
     index = data.draw(st.integers(before, size - 1))
     path = inclusion_proof(index, size, growth.subtree)
-    assert list(path) == naive_tree.path(index, LEAVES[:size])
+    assert list(path) == growth.path(index) == naive_tree.path(index, LEAVES[:size])
     proof = consistency_proof(before, size, growth.subtree)
     verify_consistency(before, frontier.root(), size, root, proof)
 
@@ -235,6 +235,9 @@ def test_leaves_that_are_no_hashes_are_not_appended():
 def test_proofs_are_not_made_for_leaves_that_are_not_there_or_trees_that_shrank():
     with pytest.raises(ValueError, match="no such leaf"):
         inclusion_proof(5, 5, subtree)
+    for index in (3, 5):
+        with pytest.raises(ValueError, match="no such leaf"):
+            Growth(EMPTY.append(LEAVES[:4]), LEAVES[4:5]).path(index)
     with pytest.raises(ValueError, match="shrink"):
         consistency_proof(6, 5, subtree)
 

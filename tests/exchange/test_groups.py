@@ -34,9 +34,9 @@ async def test_a_slow_group_is_logged_before_a_fast_one_that_came_later():
         number = parts[0].records[0].position
         await asyncio.sleep(0.05 / number)  # the first to come is the last to be ready
         prepared.append(number)
-        await turn()
-        logged.append(number)
-        return answers(parts)
+        async with turn:
+            logged.append(number)
+            return answers(parts)
 
     outcomes = await kept(Groups(promise), [part("one", number) for number in range(1, 10)])
     assert logged == list(range(1, 10))
@@ -50,8 +50,8 @@ async def test_less_than_a_whole_group_gathers_while_two_others_are_on_their_way
     async def promise(_terms, parts, turn):
         sizes.append(len(parts))
         await going_on.wait()
-        await turn()
-        return answers(parts)
+        async with turn:
+            return answers(parts)
 
     groups = Groups(promise)
     small = [Part(str(number), Origin(""), 0, (Framed(number, b"{}"),)) for number in range(1, 40)]
@@ -70,8 +70,8 @@ async def test_a_second_group_goes_once_it_is_as_large_as_the_one_on_its_way():
     async def promise(_terms, parts, turn):
         sizes.append(sum(len(one.records) for one in parts))
         await going_on.wait()
-        await turn()
-        return answers(parts)
+        async with turn:
+            return answers(parts)
 
     groups = Groups(promise)
 
@@ -99,8 +99,8 @@ async def test_a_whole_group_goes_beside_one_that_is_not():
     async def promise(_terms, parts, turn):
         sizes.append(sum(len(one.records) for one in parts))
         await going_on.wait()
-        await turn()
-        return answers(parts)
+        async with turn:
+            return answers(parts)
 
     groups = Groups(promise)
     small = Part("one", Origin(""), 0, (Framed(1, b"{}"),))
@@ -117,11 +117,11 @@ async def test_what_a_submission_sent_later_is_not_logged_when_what_came_before_
 
     async def promise(_terms, parts, turn):
         number = parts[0].records[0].position
-        await turn()
-        if number == 2:
-            raise Unavailable("unavailable.keys")
-        logged.append((parts[0].submission, number))
-        return answers(parts)
+        async with turn:
+            if number == 2:
+                raise Unavailable("unavailable.keys")
+            logged.append((parts[0].submission, number))
+            return answers(parts)
 
     sent = [part("one", 1), part("one", 2), part("one", 3), part("two", 4), part("one", 5)]
     outcomes = await kept(Groups(promise), sent)
@@ -139,9 +139,9 @@ async def test_a_group_that_fails_before_its_turn_does_not_let_the_next_one_over
             await slow.wait()
         if number == 2:
             raise Unavailable("unavailable.workers")
-        await turn()
-        logged.append(number)
-        return answers(parts)
+        async with turn:
+            logged.append(number)
+            return answers(parts)
 
     sending = asyncio.create_task(kept(Groups(promise), [part(str(number), number) for number in (1, 2, 3)]))
     await asyncio.sleep(0.05)
@@ -155,10 +155,10 @@ async def test_a_failure_is_forgotten_when_the_submission_is_sent_again():
     failing = True
 
     async def promise(_terms, parts, turn):
-        await turn()
-        if failing:
-            raise Unavailable("unavailable.keys")
-        return answers(parts)
+        async with turn:
+            if failing:
+                raise Unavailable("unavailable.keys")
+            return answers(parts)
 
     groups = Groups(promise)
     with pytest.raises(Unavailable):
@@ -171,11 +171,11 @@ async def test_a_client_that_left_does_not_hold_up_the_next_one():
     going_on = asyncio.Event()
 
     async def promise(_terms, parts, turn):
-        await turn()
-        await going_on.wait()
-        if parts[0].records[0].position == 1:
-            raise Unavailable("unavailable.keys")
-        return answers(parts)
+        async with turn:
+            await going_on.wait()
+            if parts[0].records[0].position == 1:
+                raise Unavailable("unavailable.keys")
+            return answers(parts)
 
     groups = Groups(promise)
     left = asyncio.create_task(groups.keep(TERMS, part("one", 1)))

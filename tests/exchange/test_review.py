@@ -1,6 +1,7 @@
 """What somebody has to look at is kept for an officer; what corrects or voids must have something to do it to."""
 
 import os
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -68,10 +69,9 @@ async def promised(store, *records):
     async def prepared(terms, parts, settled):
         return prepare(CATALOGUE, terms, parts, settled)
 
-    async def at_once() -> None:
-        pass
-
-    (outcomes,) = await exchange.promise(terms(), (part(*records),), at_once, prepare=prepared, log=store.log)
+    (outcomes,) = await exchange.promise(
+        terms(), (part(*records),), nullcontext(), prepare=prepared, log=store.log
+    )
     return outcomes
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from dataclasses import asdict, dataclass, field
@@ -27,35 +26,37 @@ class Mortal:
     site: Site
     command: str
     running: Running = field(init=False)
-    _arming: int = field(init=False)
+    _file: Path = field(init=False)
+    _lives: int = 0
+    _armed: bool = False
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self) -> None:
-        """Start it; it works on return, and nothing was mended by hand."""
-        reading, self._arming = os.pipe()
-        command = [sys.executable, str(RUNNER), str(reading), self.command]
-        self.running = self.site.run(
-            self.command,
-            command,
-            self.site.admit(ROLE[self.command]),
-            config=True,
-            descriptors=[reading],
-        )
-        os.close(reading)
+        """Start it, unless only a child of it has died; it works on return, and nothing was mended by hand."""
+        if self._lives and self.running.popen.poll() is None:
+            return
+        self._lives += 1
+        self._armed = False
+        self._file = self.site.folder / f"{self.command}-killed-at-{self._lives}.json"
+        command = [sys.executable, str(RUNNER), str(self._file), self.command]
+        self.running = self.site.run(self.command, command, self.site.admit(ROLE[self.command]), config=True)
         self.running.wait_for(STARTED[self.command])
 
     def arm(self, point: Point) -> None:
-        """Have it die at a point. One that was to die before and did not, or did otherwise, is replaced."""
-        if self._arming < 0 or self.running.popen.poll() is not None:
+        """Have it die at a point. One that was to die before, and did not or in part, is replaced."""
+        if self._armed or self.running.popen.poll() is not None:
             self.running.kill()
             self.start()
-        os.write(self._arming, json.dumps(asdict(point)).encode() + b"\n")
-        os.close(self._arming)
-        self._arming = -1
+        self._armed = True
+        written = self._file.with_suffix(".new")
+        written.write_text(json.dumps(asdict(point)))
+        written.rename(self._file)
         self.running.wait_for("watch.armed")
 
     def die(self) -> None:
-        """Wait until it has died at its point."""
-        assert self.running.popen.wait(DEATH_S) == -signal.SIGKILL
+        """Wait until it, or the child that gets to the point, has died there."""
+        reached = self.running.wait_for("watch.reached", DEATH_S)
+        if reached["process"] == self.running.popen.pid:
+            assert self.running.popen.wait(DEATH_S) == -signal.SIGKILL

@@ -22,7 +22,7 @@ from support.sample_records import ndjson, notification
 from gateway.demo.duplex import NDJSON, Gate, submit
 from gateway.demo.running import Running
 from gateway.demo.site import Site, isnad
-from gateway.errors import Unavailable
+from gateway.errors import Rejected, Unavailable
 
 RECORDS = 2000
 EARLY = 300
@@ -71,11 +71,28 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_stream_costs_no_record
     async for line in running.answers(body):
         lines.append(line)
         if len(lines) == EARLY:
-            killed = workers(running.serve.popen.pid)
+            killed = children(running.serve, "isnad-worker")
             os.kill(killed[0], signal.SIGKILL)
     assert lines[-1]["summary"]["accepted"] == RECORDS
-    assert not set(workers(running.serve.popen.pid)) & set(killed[:1])
+    assert not set(children(running.serve, "isnad-worker")) & set(killed[:1])
     running.auditor.holds(promised(lines))
+
+
+async def test_the_process_of_the_log_killed_in_the_middle_of_a_stream_takes_nothing_back_and_comes_again(
+    running: Exchange,
+) -> None:
+    body, lines = running.stream("log"), []
+    (log,) = children(running.serve, "isnad-log")
+    with pytest.raises(Rejected, match=r"unavailable\.(store|busy)"):  # noqa: PT012  in the middle of it
+        async for line in running.answers(body):
+            lines.append(line)
+            if len(lines) == EARLY:
+                os.kill(log, signal.SIGKILL)
+    running.auditor.holds(promised(lines))
+    again = await running.whole(body)
+    assert children(running.serve, "isnad-log") != [log]
+    assert promised(lines).items() <= promised(again).items()
+    assert len(promised(again)) == RECORDS
 
 
 async def test_a_gateway_that_is_killed_in_the_middle_of_a_stream_keeps_what_it_said(
@@ -152,10 +169,11 @@ def test_afterwards_every_record_is_in_the_log_once_and_delivered_once(running: 
     assert running.auditor.unsettled(running.auditor.accepted("moh")) == []
 
 
-def workers(pid: int) -> list[int]:
-    """Return the processes that prepare records for a gateway."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+def children(serve: Running, name: str) -> list[int]:
+    """Return the processes of a gateway that have this name."""
+    pid = serve.popen.pid
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in found if Path(f"/proc/{one}/comm").read_text().strip() == name]
 
 
 class Opening:
