@@ -43,13 +43,14 @@ ROWS, ROWS_FULL = 100_000, 1_000_000
 ELEMENTS, ELEMENTS_FULL = 30_000, 200_000
 MOVED_BYTES = 200 << 20
 SMALL = 1000
+HUGE_BYTES, HUGE_CELL_BYTES = 2 << 30, 7_500
 RUNS = 3
 MIB = 1 << 20
 PATIENCE_S = 1800.0
 
 
 def run(*, full: bool = False) -> list[Figure]:
-    """Measure; takes about two minutes, with `full` about ten."""
+    """Measure; takes about two minutes, with `full` about ten; that also takes 5 GB of disk."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as services:
         accounts = {
             name: secrets.token_urlsafe() for name in (BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER)
@@ -61,13 +62,17 @@ def run(*, full: bool = False) -> list[Figure]:
         client = _Client(here, Path(folder))
         bare = services.enter_context(_bare(client))
         client.take(_csv(5_000, "W"), "warm.csv", 5_000)
-        return [
+        figures = [
             *_moving(client, bare),
             _rows(client, ROWS_FULL if full else ROWS),
             _elements(client, ELEMENTS_FULL if full else ELEMENTS),
             _small(client, bare),
-            _memory(serve),
+            _memory(serve, "all of this"),
         ]
+        if full:
+            _huge(client)
+            figures.append(_memory(serve, "a file of 2 GB too"))
+        return figures
 
 
 class _Client:
@@ -99,15 +104,19 @@ class _Client:
 
     def take(self, octets: bytes, name: str, count: int) -> float:
         """Send a file and its manifest; return the seconds until all of it is confirmed by the queue."""
-        self._number += 1
         (self.folder / name).write_bytes(octets)
-        manifest = {"sha256": hashlib.sha256(octets).hexdigest(), "rows": count, "number": self._number,
-                    "file": name, "from": "2026-06-01", "to": "2026-06-30"}  # fmt: skip
-        (self.folder / f"{name}.manifest.json").write_bytes(orjson.dumps(manifest))
+        self.describe(name, hashlib.sha256(octets).hexdigest(), count)
         began = time.perf_counter()
         self.sftp(self.port, f"put {name} /in/{CSV}/", f"put {name}.manifest.json /in/{CSV}/")
         self.await_all({name: count})
         return time.perf_counter() - began
+
+    def describe(self, name: str, sha256: str, count: int) -> None:
+        """Write the manifest of a file."""
+        self._number += 1
+        manifest = {"sha256": sha256, "rows": count, "number": self._number,
+                    "file": name, "from": "2026-06-01", "to": "2026-06-30"}  # fmt: skip
+        (self.folder / f"{name}.manifest.json").write_bytes(orjson.dumps(manifest))
 
     def await_all(self, expected: dict[str, int]) -> None:
         """Wait until files are answered, every record accepted, and the outbox is empty."""
@@ -239,8 +248,30 @@ def _small(client: _Client, bare: int) -> Figure:
     return Figure(name, taken, "files/s", "asyncssh alone, only put", SMALL / theirs, 250)
 
 
-def _memory(serve: Running) -> Figure:
-    name = "memory of the intake process after all of this, at its highest"
+def _huge(client: _Client) -> None:
+    """Have a file of 2 GB taken; each of its rows has an address that is too long, and is refused for itself."""
+    head, row = (SAMPLES / "eligibility-gained/v1/samples/valid/one.csv").read_bytes().splitlines()
+    cells = row.split(b";")
+    cells[-2] = b"x" * HUGE_CELL_BYTES
+    digest, count, octets = hashlib.sha256(head + b"\r\n"), 0, len(head) + 2
+    with (client.folder / "huge.csv").open("wb") as file:
+        file.write(head + b"\r\n")
+        while octets < HUGE_BYTES:
+            count += 1
+            line = b";".join([b"CSO-H-%07d" % count, *cells[1:]]) + b"\r\n"
+            file.write(line)
+            digest.update(line)
+            octets += len(line)
+    client.describe("huge.csv", digest.hexdigest(), count)
+    client.sftp(client.port, f"put huge.csv /in/{CSV}/", f"put huge.csv.manifest.json /in/{CSV}/")
+    client.await_all({"huge.csv": 0})
+    (refused,) = [one.refused for one in listing(client.here.files / "journal.db") if one.name == "huge.csv"]
+    if refused != count:
+        raise RuntimeError(f"{refused} of {count} rows were refused")
+
+
+def _memory(serve: Running, after: str) -> Figure:
+    name = f"memory of the intake process after {after}, at its highest"
     return Figure(name, highest_mib(serve.popen.pid), "MiB", "none", 0.0, 300, at_most=True)
 
 
