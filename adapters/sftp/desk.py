@@ -15,9 +15,10 @@ from functools import partial
 import structlog
 from msgspec.structs import replace
 
+from adapters.sftp.belonging import companions
 from adapters.sftp.examining import Examination
 from adapters.sftp.journal import Entry, Journal, State, Waiting
-from adapters.sftp.landing import Landing, companions
+from adapters.sftp.landing import Landing
 from adapters.sftp.names import ANSWERS
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.taking import Taking

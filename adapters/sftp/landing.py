@@ -15,15 +15,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 from msgspec.structs import replace
 
+from adapters.sftp.belonging import companions, is_temporary, relatives
 from adapters.sftp.journal import Entry, Journal, State
 from adapters.sftp.names import SIGNATURE, Spot, is_answer
-from adapters.sftp.sealed import SealedFile
 from adapters.sftp.together import Together
 from adapters.sftp.tree import Tree
+from adapters.sftp.upload import Place, Upload
 from gateway.errors import Rejected, Unavailable
 from gateway.files import FileAgency, Folder
 from gateway.moments import uuid7
@@ -33,72 +35,8 @@ STABLE_S = 30
 """How long nothing may be added to a file before it counts as whole, where nothing else says so."""
 ABANDONED_S = 7 * 24 * 3600
 """After how long a file that never became whole is removed."""
-ROOM_STEP_BYTES = 4 << 20
-"""How much of a file may arrive between two looks at the room that is left."""
 
-Place = tuple[str, str, str]
 log = structlog.get_logger()
-
-
-class Upload:
-    """A file that is being written, and what was known of it. What arrives is sealed before it touches the disk."""
-
-    def __init__(
-        self,
-        landing: Landing,
-        agency: FileAgency,
-        place: Place,
-        origin: Origin,
-        file: SealedFile,
-        *,
-        known: Entry | None,
-    ) -> None:
-        self._landing = landing
-        self._agency = agency
-        self._unlooked = 0
-        self._failed = False
-        self.place = place
-        self.origin = origin
-        self.file = file
-        self.known = known
-
-    def write(self, offset: int, data: bytes) -> None:
-        """Put octets at a place within the file or at its end.
-
-        Raises:
-            Unavailable: `quota.file_bytes`, or `unavailable.disk`.
-            ValueError: behind the end, or something that came before was not taken.
-            OSError: the disk cannot.
-        """
-        # OpenSSH's client overlooks an error when the writes after it succeed.
-        if self._failed:
-            raise ValueError("something that came before could not be written")
-        try:
-            self._write(offset, data)
-        except BaseException:
-            self._failed = True
-            raise
-
-    @property
-    def failed(self) -> bool:
-        """Whether something of it was not taken, so that it must be sent again from where it ends."""
-        return self._failed
-
-    def _write(self, offset: int, data: bytes) -> None:
-        before = self.file.size
-        self.file.write(offset, data)
-        grown = self.file.size - before
-        self._unlooked += grown
-        self._landing.tree.count(self._agency.name, octets=grown)
-        if self._unlooked >= ROOM_STEP_BYTES:
-            self._unlooked = 0
-            self.file.hurry(ROOM_STEP_BYTES)
-            self._landing.room(self._agency)
-
-    def empty(self) -> None:
-        """Begin again from nothing."""
-        self._landing.tree.count(self._agency.name, octets=-self.file.size)
-        self.file.cut(0)
 
 
 class Landing:
@@ -132,7 +70,7 @@ class Landing:
         file.mend()
         self.tree.count(agency.name, octets=file.size - before)
         self._open[place] += 1
-        return Upload(self, agency, place, origin, file, known=known)
+        return Upload(self.tree, place, origin, file, known=known, room=partial(self.room, agency))
 
     async def end(self, agency: FileAgency, upload: Upload) -> None:
         """Close a file that its sender has closed; what it holds is durable on return, or once it is renamed."""
@@ -226,7 +164,7 @@ class Landing:
         if changed is None:
             landing = self._journal.landing(agency.name, contract)
         else:
-            names = _relatives(folder, changed.name) if folder else {changed.name}
+            names = relatives(folder, changed.name) if folder else {changed.name}
             landing = self._journal.landing_as(agency.name, contract, names)
         found = {entry.name: entry for entry in landing if changed is None or entry.id != changed.id}
         if changed is not None:
@@ -344,28 +282,6 @@ class Landing:
         lying = self.tree.lying(*place)
         # A sender that was cut off while it resumed left more than it had closed.
         return not self._open[place] and lying is not None and lying.size == entry.size
-
-
-def is_temporary(folder: Folder, name: str) -> bool:
-    """Return whether a name says nothing yet: the file's own comes by renaming."""
-    return folder.rules.complete == "rename" and not folder.rules.takes(name) and not name.endswith(SIGNATURE)
-
-
-def _relatives(folder: Folder, name: str) -> set[str]:
-    """Return the names of the data files that a file may belong to, or be, and of what belongs to those."""
-    manifest = folder.rules.manifest
-    data = {name, name.removesuffix(SIGNATURE)}
-    if manifest is not None:
-        data |= {manifest.file_of(each) for each in data}
-    return data.union(*(companions(folder, each) for each in data))
-
-
-def companions(folder: Folder, name: str) -> list[str]:
-    """Return the names of what belongs to a data file: its manifest, and the signature over the one or the other."""
-    manifest = folder.rules.manifest
-    if manifest is None:
-        return [name + SIGNATURE]
-    return [manifest.name_for(name), manifest.name_for(name) + SIGNATURE]
 
 
 def _now_ms() -> int:

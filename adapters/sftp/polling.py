@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import asyncssh
 import structlog
 
+from adapters.sftp.belonging import companions
 from adapters.sftp.client import PART, Remote, connected
 from adapters.sftp.journal import Journal
-from adapters.sftp.landing import Landing, companions
+from adapters.sftp.landing import Landing
 from adapters.sftp.names import ANSWERS, Spot, is_answer, is_name
 from adapters.sftp.tree import Tree
 from gateway.errors import IsnadError

@@ -6,14 +6,11 @@ What is not here is refused.
 from __future__ import annotations
 
 import asyncio
-import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
 from asyncssh import (
-    FILEXFER_TYPE_DIRECTORY,
-    FILEXFER_TYPE_REGULAR,
     FX_NO_SUCH_FILE,
     FXF_CREAT,
     FXF_EXCL,
@@ -28,12 +25,14 @@ from asyncssh import (
     SSHServerChannel,
 )
 
-from adapters.sftp.landing import Landing, Upload
+from adapters.sftp.attributes import described, of_folder, of_open, same_size
+from adapters.sftp.landing import Landing
 from adapters.sftp.lane import PING, PING_PATH, Lane, Pinged, ping_described
-from adapters.sftp.names import IN, Spot, is_answer, spot
+from adapters.sftp.names import IN, Spot, spot
 from adapters.sftp.refusing import Refusing
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Lying
+from adapters.sftp.upload import Upload
 from gateway.errors import IsnadError, Rejected
 from gateway.files import FileAgency
 from gateway.records import Origin
@@ -41,9 +40,6 @@ from gateway.records import Origin
 OPEN_MAX = 32
 """Files that one session has open at a time."""
 READ_MAX_BYTES = 1 << 20
-_FOLDER = stat.S_IFDIR | 0o750
-_KEPT = stat.S_IFREG | 0o440
-_OWN = stat.S_IFREG | 0o640
 
 _Handle = Upload | SealedFile | Pinged
 
@@ -168,11 +164,11 @@ class Session(Refusing):
         if not there.is_file:
             if there.contract and there.contract not in self._agency.folders:
                 raise SFTPNoSuchFile("no such folder")
-            return _folder()
+            return of_folder()
         lying = self._lying(there)
         if lying is None:
             raise SFTPNoSuchFile("no such file")
-        return _described(lying)
+        return described(lying)
 
     lstat = stat
 
@@ -182,7 +178,7 @@ class Session(Refusing):
         if isinstance(handle, Pinged):
             return ping_described()
         size = handle.file.size if isinstance(handle, Upload) else handle.size
-        return SFTPAttrs(type=FILEXFER_TYPE_REGULAR, size=size, permissions=_OWN)
+        return of_open(size)
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         """Yield what is in a folder."""
@@ -190,16 +186,16 @@ class Session(Refusing):
         if there.is_file or (there.contract and there.contract not in self._agency.folders):
             raise SFTPNoSuchFile("no such folder")
         for name in (".", ".."):
-            yield SFTPName(name.encode(), attrs=_folder())
+            yield SFTPName(name.encode(), attrs=of_folder())
         if there.top:
-            yield SFTPName(IN.encode(), attrs=_folder())
+            yield SFTPName(IN.encode(), attrs=of_folder())
             yield SFTPName(PING.encode(), attrs=ping_described())
         elif not there.contract:
             for contract in sorted(self._agency.folders):
-                yield SFTPName(contract.encode(), attrs=_folder())
+                yield SFTPName(contract.encode(), attrs=of_folder())
         else:
             for lying in self._tree.listing(self._agency.name, there.contract):
-                yield SFTPName(lying.name.encode(), attrs=_described(lying))
+                yield SFTPName(lying.name.encode(), attrs=described(lying))
 
     # Changes
 
@@ -218,7 +214,7 @@ class Session(Refusing):
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Let clients believe that they set times and permissions, as most do after an upload; nothing is kept."""
         lying = self._lying(self._spot(path))
-        _same_size(attrs, lying.size if lying else 0)
+        same_size(attrs, lying.size if lying else 0)
 
     lsetstat = setstat
 
@@ -227,7 +223,7 @@ class Session(Refusing):
         handle = _handle(file_obj)
         if not isinstance(handle, Upload):
             raise SFTPPermissionDenied("the file was opened to be read")
-        _same_size(attrs, handle.file.size)
+        same_size(attrs, handle.file.size)
 
     def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
         """Refuse what is not there: there is a folder for each contract, and no other."""
@@ -282,26 +278,3 @@ def _handle(file_obj: object) -> _Handle:
     if not isinstance(file_obj, Upload | SealedFile | Pinged):
         raise SFTPFailure("no such handle")
     return file_obj
-
-
-def _same_size(attrs: SFTPAttrs, size: int) -> None:
-    if attrs.size is not None and attrs.size != size:
-        raise SFTPPermissionDenied("a file is as long as what was written")
-
-
-def _folder() -> SFTPAttrs:
-    return SFTPAttrs(
-        type=FILEXFER_TYPE_DIRECTORY, size=0, permissions=_FOLDER, uid=0, gid=0, atime=0, mtime=0
-    )
-
-
-def _described(lying: Lying) -> SFTPAttrs:
-    return SFTPAttrs(
-        type=FILEXFER_TYPE_REGULAR,
-        size=lying.size,
-        permissions=_KEPT if is_answer(lying.name) else _OWN,
-        uid=0,
-        gid=0,
-        atime=lying.changed_s,
-        mtime=lying.changed_s,
-    )

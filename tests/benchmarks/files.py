@@ -5,6 +5,7 @@ The site, the broker, the key server and the clients share the machine's cores.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -251,14 +252,15 @@ def _small(client: _Client, bare: int) -> Figure:
 def _huge(client: _Client) -> None:
     """Have a file of 2 GB taken; each of its rows has an address that is too long, and is refused for itself."""
     head, row = (SAMPLES / "eligibility-gained/v1/samples/valid/one.csv").read_bytes().splitlines()
-    cells = row.split(b";")
-    cells[-2] = b"x" * HUGE_CELL_BYTES
+    (cells,) = csv.reader([row.decode()], delimiter=";")
+    cells[-2] = "x" * HUGE_CELL_BYTES
+    rest = ";".join(cells[1:])
     digest, count, octets = hashlib.sha256(head + b"\r\n"), 0, len(head) + 2
     with (client.folder / "huge.csv").open("wb") as file:
         file.write(head + b"\r\n")
         while octets < HUGE_BYTES:
             count += 1
-            line = b";".join([b"CSO-H-%07d" % count, *cells[1:]]) + b"\r\n"
+            line = f"CSO-H-{count:07};{rest}\r\n".encode()
             file.write(line)
             digest.update(line)
             octets += len(line)

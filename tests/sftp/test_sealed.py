@@ -12,7 +12,12 @@ from gateway.errors import Tampered
 
 KEY = b"k" * 32
 WRITES = st.lists(
-    st.tuples(st.integers(0, 3 * BLOCK_BYTES), st.binary(min_size=1, max_size=400), st.booleans()),
+    st.tuples(
+        st.integers(0, 3 * BLOCK_BYTES) | st.integers(0, 3).map(BLOCK_BYTES.__mul__),
+        st.binary(min_size=1, max_size=400),
+        st.integers(1, 800),
+        st.booleans(),
+    ),
     max_size=20,
 )
 
@@ -23,10 +28,10 @@ def test_a_kept_file_is_what_a_plain_one_would_be(tmp_path_factory, writes, cut)
     path = str(tmp_path_factory.mktemp("sealed") / "file")
     model = bytearray()
     file = SealedFile(path, KEY, create=True)
-    for place, data, reopen in writes:
+    for place, data, times, reopen in writes:
         # Sparse writes are refused, so the place is brought to where there is something.
         at = min(place, len(model))
-        repeated = data * 200
+        repeated = data * times
         file.write(at, repeated)
         model[at : at + len(repeated)] = repeated
         if reopen:
