@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 from adapters.soap.application import application
+from adapters.soap.envelope import Version
 from adapters.soap.outbound import SoapOutbound
 from adapters.soap.polling import Poller, Round
 from adapters.soap.service import Place, Service
+from adapters.soap.shape import OURS, CallShape, RecordShape, Shape
 from adapters.soap.taking import Taking
 from adapters.soap.trying import tried
 from adapters.soap.wsdl import describe
@@ -19,13 +21,18 @@ from adapters.soap.wsdl import describe
 PATH = "/soap/"
 
 __all__ = [
+    "OURS",
     "PATH",
+    "CallShape",
     "Place",
     "Poller",
+    "RecordShape",
     "Round",
     "Service",
+    "Shape",
     "SoapOutbound",
     "Taking",
+    "Version",
     "application",
     "describe",
     "tried",

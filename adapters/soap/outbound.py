@@ -48,18 +48,11 @@ class SoapOutbound:
             "deliver",
             contract=records[0].contract,
             key=_key(records),
-            record=[
-                {"event": one.event.decode(), "receipt": one.receipt.to_json().decode()} for one in records
-            ],
+            records=[(one.event.decode(), one.receipt.to_json().decode()) for one in records],
         )
-        # A copy of the WSDL that knows no answers has one element, which zeep returns itself.
-        answer = getattr(said.values, "answer", None)
-        reference = (
-            said.values if isinstance(said.values, str) else getattr(said.values, "reference", "")
-        ) or ""
-        if answer:
+        if said.told.answer:
             self._take(records[0].contract, said)
-        return reference if isinstance(reference, str) and REFERENCE.match(reference) else ""
+        return said.told.reference if REFERENCE.match(said.told.reference) else ""
 
     def _take(self, contract: str, said: Said) -> None:
         """Have an answer taken; of one that is refused the log says so, and asking again would not help."""

@@ -75,16 +75,16 @@ class Poller:
         """Take one document into the log, then move the cursor; say whether there is more."""
         before = await asyncio.to_thread(self._cursors.read, self._what.agency, contract)
         said = await self._asked(contract, before)
-        document, cursor = said.values["document"], said.values["cursor"] or ""
+        document, cursor = said.told.document, said.told.cursor
         if document:
             await self._taking.take(
                 contract, self._what.contracts[contract], said.origin, said.envelope, document
             )
-        if said.values["more"] and cursor == before:
+        if said.told.more and cursor == before:
             raise Rejected("soap.answer", "a cursor must move when there is more", "cursor")
         if cursor != before:
             await asyncio.to_thread(self._cursors.write, self._what.agency, contract, cursor)
-        return bool(said.values["more"])
+        return said.told.more
 
     async def _asked(self, contract: str, cursor: str) -> Said:
         for attempt in range(1, ATTEMPTS + 1):

@@ -11,26 +11,31 @@ import hashlib
 import io
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import httpx
 import zeep
 import zeep.exceptions
+import zeep.wsdl.bindings
 from lxml import etree
 
 from adapters.soap.answers import ENVELOPE_END, envelope_start
 from adapters.soap.breaker import Breaker
 from adapters.soap.envelope import Version, opened, parse, sole
 from adapters.soap.names import WSDL, XS, Element, q
+from adapters.soap.shape import OURS, Shape, Told
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.records import Origin
 
 AGENCY = "urn:isnad:soap:agency:1"
-OPERATIONS = ("fetch", "deliver", "ping")
 ANSWER_MAX_BYTES = 16 << 20
 RETRY_S = 5
+_BINDINGS = {
+    Version.V11: zeep.wsdl.bindings.Soap11Binding,
+    Version.V12: zeep.wsdl.bindings.Soap12Binding,
+}
 Sign = Callable[[bytes], bytes]
 """Returns an envelope signed; raises `Unavailable` when the key cannot be had now."""
 Verify = Callable[[Origin, bytes], tuple[Origin, bytes]]
@@ -44,6 +49,7 @@ class Place:
     url: str
     wsdl: bytes
     timeout_s: float
+    shape: Shape = OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Said:
     `envelope` is the answer as it came.
     """
 
-    values: Any  # zeep's own object: its attributes are the elements of the answer, typed by the XSD
+    told: Told
     origin: Origin
     envelope: bytes
 
@@ -77,7 +83,7 @@ class Service:
             binding = next(
                 str(name)
                 for name, one in client.wsdl.bindings.items()
-                if etree.QName(str(name)).namespace == AGENCY and one is not None
+                if _is_of(etree.QName(str(name)), place.shape) and type(one) is _BINDINGS[place.shape.version]
             )
             self._service = client.create_service(binding, place.url)  # type: ignore[no-untyped-call]
         except (
@@ -93,21 +99,27 @@ class Service:
             ) from error
         self._transport.schema = self._schema
         self._breaker = Breaker(time.monotonic)
+        self._shape = place.shape
 
-    def call(self, operation: str, **fields: object) -> Said:
-        """Call an operation and return what it answers.
+    def call(self, operation: str, records: list[tuple[str, str]] | None = None, **told: object) -> Said:
+        """Make one of the calls that the gateway makes, and return what is answered.
+
+        `records` are events with their receipts.
 
         Raises:
             Unavailable: no answer, or a fault of the service's own; or it is given a rest.
             Rejected: a fault of the sender's, or an answer that is not as the WSDL says.
         """
         try:
-            asked = self._service[operation]
-        except AttributeError as error:
+            call = self._shape.calls[operation]
+            asked = self._service[call.operation]
+        except (AttributeError, KeyError) as error:
             raise Rejected("soap.wsdl", "the pinned WSDL must have the operation", operation) from error
         self._breaker.enter()
         try:
-            values = asked(**fields)
+            asked(**call.arguments(told), **call.records(records or []))
+            self._check_answers(call.operation)
+            answer = call.read(self._transport.element)
         except httpx.HTTPError as error:
             self._breaker.failed()
             raise Unavailable("unavailable.recipient", "the agency's service must answer", RETRY_S) from error
@@ -117,11 +129,21 @@ class Service:
         except zeep.exceptions.Fault as fault:
             self._breaker.succeeded()
             raise _fault(fault) from fault
-        except (zeep.exceptions.Error, ValueError) as error:
+        except (
+            zeep.exceptions.Error,
+            ValueError,
+            TypeError,
+        ) as error:  # zeep: TypeError for a name it does not know
             self._breaker.succeeded()
             raise Rejected("soap.answer", "the answer must be as the WSDL says", operation) from error
         self._breaker.succeeded()
-        return Said(values, self._transport.origin, self._transport.envelope)
+        return Said(answer, self._transport.origin, self._transport.envelope)
+
+    def _check_answers(self, operation: str) -> None:
+        """Refuse an element of the WSDL that is not what this operation answers."""
+        expected = self._service._binding.get(operation).output.body.qname  # noqa: SLF001  zeep shows it nowhere else
+        if self._transport.element.tag != str(expected):
+            raise Rejected("soap.answer", "the answer must be the operation's own", operation)
 
     def close(self) -> None:
         """Close the connection."""
@@ -129,7 +151,7 @@ class Service:
 
 
 class _Transport(zeep.Transport):
-    """Carries zeep's messages. One call at a time: `origin` and `envelope` are those of the latest answer."""
+    """Carries zeep's messages. One call at a time: what it has of an answer is of the latest."""
 
     def __init__(self, place: Place, tls: ssl.SSLContext, sign: Sign | None, verify: Verify) -> None:
         super().__init__(cache=None)  # type: ignore[no-untyped-call]
@@ -138,6 +160,8 @@ class _Transport(zeep.Transport):
         self.schema: etree.XMLSchema | None = None
         self.origin = Origin("")
         self.envelope = b""
+        self.element: Element = etree.Element("nothing")
+        self._version = place.shape.version
         self._timeout_s = place.timeout_s
         # No redirects, no proxy from the environment: messages go to the registered service or nowhere.
         self.http = httpx.Client(verify=tls, timeout=place.timeout_s, follow_redirects=False, trust_env=False)
@@ -171,7 +195,7 @@ class _Transport(zeep.Transport):
         return httpx.Response(
             answer.status_code,
             content=self._checked(answer, bytes(octets)),
-            headers={"content-type": "text/xml"},
+            headers={"content-type": self._version.media_type},
         )
 
     def _checked(self, answer: httpx.Response, octets: bytes) -> bytes:
@@ -182,28 +206,29 @@ class _Transport(zeep.Transport):
             Unavailable: it is no SOAP at all.
         """
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != Version.V11.media_type:
+        if media_type != self._version.media_type:
             raise Unavailable(
                 "unavailable.recipient", f"the agency's service answered {answer.status_code}", RETRY_S
             )
-        self.origin, element = said(octets, self.origin, self._verify)
-        if element.tag != Version.V11.q("Fault") and not (self.schema and self.schema.validate(element)):
+        self.origin, element = said(octets, self.origin, self._verify, self._version)
+        self.element = element
+        if element.tag != self._version.q("Fault") and not (self.schema and self.schema.validate(element)):
             raise Rejected(
                 "soap.answer", "the answer must be as the WSDL says", etree.QName(element).localname
             )
         # Nothing around the element says anything to zeep. It is put together as text: lxml may give an element that is
         # moved into another tree a prefix that the element itself uses for something else.
         text = etree.tostring(element, method="c14n", exclusive=True, with_tail=False)
-        return envelope_start(Version.V11) + text + ENVELOPE_END
+        return envelope_start(self._version) + text + ENVELOPE_END
 
 
-def said(octets: bytes, origin: Origin, verify: Verify) -> tuple[Origin, Element]:
+def said(octets: bytes, origin: Origin, verify: Verify, version: Version) -> tuple[Origin, Element]:
     """Return what an answer says, and its origin, completed when it is signed: then it is what was signed.
 
     Raises:
         Rejected: `soap.*` as for requests, `origin.*`.
     """
-    envelope = opened(octets, Version.V11)
+    envelope = opened(octets, version)
     # A bare Timestamp, which node-soap sends back to whoever sent one, proves nothing and is passed by.
     if envelope.signed and b"SignatureValue" in octets:
         origin, signed = verify(origin, octets)
@@ -211,12 +236,46 @@ def said(octets: bytes, origin: Origin, verify: Verify) -> tuple[Origin, Element
     return origin, sole(envelope.body)
 
 
+def _is_of(binding: etree.QName, shape: Shape) -> bool:
+    return binding.localname == shape.binding if shape.binding else binding.namespace == AGENCY
+
+
 def _schema(wsdl: bytes) -> etree.XMLSchema:
-    """Return the compiled XSD of the agency's own messages."""
-    for schema in parse(wsdl).iterfind(f"{q(WSDL, 'types')}/{q(XS, 'schema')}[@targetNamespace='{AGENCY}']"):
-        # lxml compiles a copy, which lacks the prefixes that the WSDL around it declares; as text it has them.
-        return etree.XMLSchema(etree.fromstring(etree.tostring(schema, with_tail=False)))
-    raise ValueError("no schema")
+    """Return the compiled XSD of the agency's messages: all that stand in its WSDL, and nothing from elsewhere."""
+    found = parse(wsdl).findall(f"{q(WSDL, 'types')}/{q(XS, 'schema')}")
+    # Compiled from text: a copy of an element lacks the prefixes that the WSDL around it declares.
+    texts = {f"wsdl:{number}": etree.tostring(one, with_tail=False) for number, one in enumerate(found)}
+    places = {one.get("targetNamespace", ""): place for one, place in zip(found, texts, strict=True)}
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    parser.resolvers.add(_Inside({place: _placed(text, places) for place, text in texts.items()}))
+    imports = "".join(
+        f'<xs:import namespace={quoteattr(space)} schemaLocation="{at}"/>' for space, at in places.items()
+    )
+    return etree.XMLSchema(etree.fromstring(f'<xs:schema xmlns:xs="{XS}">{imports}</xs:schema>', parser))
+
+
+def _placed(schema: bytes, places: Mapping[str, str]) -> bytes:
+    """Return a schema whose imports are found among those of the same WSDL."""
+    root = etree.fromstring(schema)
+    for imported in root.findall(q(XS, "import")):
+        imported.set("schemaLocation", places[imported.get("namespace", "")])
+    return etree.tostring(root)
+
+
+class _Inside(etree.Resolver):
+    """Finds schemas of the WSDL itself."""
+
+    def __init__(self, schemas: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._schemas = schemas
+
+    def resolve(  # type: ignore[override]  # lxml-stubs do not know the third argument
+        self, system_url: str, public_id: str, context: object
+    ) -> object:
+        """Return a schema of the WSDL; what is not there is none, so that nothing else is looked for."""
+        del public_id
+        text = self._schemas.get(system_url, b"<none/>")
+        return self.resolve_string(text, context)  # type: ignore[call-arg]  # the same
 
 
 def _fault(fault: zeep.exceptions.Fault) -> IsnadError:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import time
 from contextlib import aclosing
 
 import structlog
 
-from adapters.soap.names import q
-from adapters.soap.service import AGENCY, Verify, said
+from adapters.soap.service import Verify, said
+from adapters.soap.shape import OURS, Shape
 from gateway.doors import Envelopes
 from gateway.errors import Rejected
 from gateway.ports import Accept
@@ -29,20 +28,24 @@ class Taking:
         self._envelopes = envelopes
 
     async def answer(
-        self, contract: str, media_type: str, certificate: str, envelope: bytes, verify: Verify
+        self,
+        contract: str,
+        media_type: str,
+        given: tuple[str, bytes],
+        verify: Verify,
+        shape: Shape = OURS,
     ) -> None:
-        """Have the answer taken that an envelope (`deliverResponse`) holds; it is read as every answer is.
+        """Have the answer taken that was `given`: the server's certificate (SHA-256, hex) and the envelope.
+
+        It is read as every answer is.
 
         Raises:
             Rejected: `soap.*`, `origin.*`, or as `take`.
             Unavailable: as `take`.
         """
-        origin, element = said(envelope, Origin(certificate), verify)
-        held = element.findtext(q(AGENCY, "answer")) if element.tag == q(AGENCY, "deliverResponse") else None
-        try:
-            document = base64.b64decode("".join((held or "").split()), validate=True)
-        except ValueError:
-            document = b""
+        certificate, envelope = given
+        origin, element = said(envelope, Origin(certificate), verify, shape.version)
+        document = shape.calls["deliver"].read(element).answer if "deliver" in shape.calls else b""
         if not document:
             raise Rejected("soap.answer", "the answer must be as the WSDL says", "answer")
         await self.take(contract, media_type, origin, envelope, document)

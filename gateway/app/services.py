@@ -22,7 +22,7 @@ from gateway.records import Origin
 from gateway.registry import Agency
 from gateway.registry.agency import Server
 from gateway.registry.agency_file import ByEndpoint
-from gateway.registry.by_soap import SOAP
+from gateway.registry.by_soap import SOAP, Fetched, OwnShape
 from gateway.registry.snapshot import Snapshot
 from gateway.signatures import OriginSignatures
 
@@ -42,9 +42,7 @@ class Caller:
         delivery = agency.file.delivery
         if not isinstance(delivery, ByEndpoint) or agency.server is None:
             raise TypeError("only an agency with an endpoint is delivered to")
-        service = self.service(
-            soap, agency, agency.server, delivery.url, delivery.timeout_s, signed=delivery.signed
-        )
+        service = self.service(soap, agency, agency.server, delivery)
 
         def answered(contract: str, certificate: str, envelope: bytes) -> None:
             hand_in(beside, Given(agency.name, contract, certificate, envelope))
@@ -52,18 +50,16 @@ class Caller:
         outbound: Outbound = soap.SoapOutbound(service, delivery.max_batch, answered)
         return outbound
 
-    def service(
-        self, soap: ModuleType, agency: Agency, server: Server, url: str, timeout_s: int, *, signed: bool
-    ) -> Any:
-        """Return an agency's service.
+    def service(self, soap: ModuleType, agency: Agency, server: Server, where: ByEndpoint | Fetched) -> Any:
+        """Return an agency's service, as the registry says where and what it is.
 
         Raises:
             Rejected: `soap.wsdl`.
         """
         context = self._tls.client_context(server.ca_pem)
-        place = soap.Place(url, server.wsdl, float(timeout_s))
+        place = soap.Place(where.url, server.wsdl, float(where.timeout_s), shape_of(soap, where.shape))
         return soap.Service(
-            place, context, self._sign if signed else None, verifying(self._signatures, agency.name)
+            place, context, self._sign if where.signed else None, verifying(self._signatures, agency.name)
         )
 
     def _sign(self, envelope: bytes) -> bytes:
@@ -81,6 +77,25 @@ def verifying(signatures: OriginSignatures, agency: str) -> Callable[[Origin, by
         return proven.origin, proven.body
 
     return verify
+
+
+def shape_of(soap: ModuleType, own: OwnShape | None) -> Any:
+    """Return a service's shape as the adapter knows it."""
+    if own is None:
+        return soap.OURS
+    calls = {
+        name: soap.CallShape(
+            call.operation,
+            call.asks,
+            call.fixed,
+            soap.RecordShape(call.record.element, call.record.event, call.record.receipt or "")
+            if call.record
+            else None,
+            call.answers,
+        )
+        for name, call in own.calls.items()
+    }
+    return soap.Shape(calls, soap.Version.V11 if own.version == "1.1" else soap.Version.V12, own.binding)
 
 
 class Answers:
@@ -108,7 +123,8 @@ class Answers:
         snapshot = self._in_force()
         agency = snapshot.registry.agencies.get(given.agency)
         soap = adapters(snapshot).get(SOAP)
-        if soap is None or agency is None or agency.server is None or not agency.server.wsdl:
+        delivery = agency.file.delivery if agency is not None else None
+        if soap is None or agency is None or not isinstance(delivery, ByEndpoint) or delivery.wsdl is None:
             raise Rejected("soap.answer", "the agency must have a service that is called by SOAP", "agency")
         try:
             binding = snapshot.catalogue.binding(agency.name, given.contract)
@@ -118,9 +134,9 @@ class Answers:
         await taking.answer(
             given.contract,
             binding.media_types[0],
-            given.certificate,
-            given.envelope,
+            (given.certificate, given.envelope),
             verifying(self._signatures, agency.name),
+            shape_of(soap, delivery.shape),
         )
 
 
@@ -160,9 +176,7 @@ class Pollers:
         if fetched is None or agency.fetched is None:
             return
         try:
-            service = self._caller.service(
-                soap, agency, agency.fetched, fetched.url, fetched.timeout_s, signed=fetched.signed
-            )
+            service = self._caller.service(soap, agency, agency.fetched, fetched)
         except IsnadError as error:
             log.error("poll.impossible", agency=agency.name, code=error.code)  # noqa: TRY400  its code says it
             return

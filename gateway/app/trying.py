@@ -22,7 +22,7 @@ from gateway.registry.agency import Server
 from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_sftp import SFTP, ByServer
 from gateway.registry.by_sftp import Server as FileServer
-from gateway.registry.by_soap import SOAP
+from gateway.registry.by_soap import SOAP, Fetched
 from gateway.registry.snapshot import Snapshot
 from gateway.settings import Settings
 from gateway.signatures import OriginSignatures
@@ -59,9 +59,9 @@ def _https(
     signatures = OriginSignatures(lambda name: snapshot.registry.agencies[name])
     caller = Caller(tls, MessageSigner(session, role, names[0]), signatures)
 
-    def service(server: Server, url: str, timeout_s: int, *, signed: bool) -> Iterator[Finding]:
+    def service(server: Server, where: ByEndpoint | Fetched) -> Iterator[Finding]:
         soap = modules[SOAP]
-        called = caller.service(soap, agency, server, url, timeout_s, signed=signed)
+        called = caller.service(soap, agency, server, where)
         try:
             yield soap.tried(called)
         finally:
@@ -72,7 +72,7 @@ def _https(
         context = tls.client_context(agency.server.ca_pem)
         if (yield from _reached(delivery.url, context)):
             if agency.server.wsdl:
-                yield from service(agency.server, delivery.url, delivery.timeout_s, signed=delivery.signed)
+                yield from service(agency.server, delivery)
             else:
                 rest = modules["rest"]
                 endpoint = rest.Endpoint(delivery.url, float(delivery.timeout_s), delivery.max_batch)
@@ -80,7 +80,7 @@ def _https(
     if fetched and agency.fetched is not None:
         context = tls.client_context(agency.fetched.ca_pem)
         if (yield from _reached(fetched.url, context)):
-            yield from service(agency.fetched, fetched.url, fetched.timeout_s, signed=fetched.signed)
+            yield from service(agency.fetched, fetched)
 
 
 def _reached(url: str, context: ssl.SSLContext) -> Generator[Finding, None, bool]:

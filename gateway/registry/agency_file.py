@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from gateway.configuration import Bilingual, Document, FileName, KeyId, Moment, Name
 from gateway.records import GATEWAY
 from gateway.registry.by_sftp import SFTP, ByServer, BySftp
-from gateway.registry.by_soap import Fetched, ServerUrl
+from gateway.registry.by_soap import Fetched, OwnShape, ServerUrl
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -54,7 +54,8 @@ class ByQueue(Document):
 class ByEndpoint(Document):
     """The gateway opens batches and POSTs the records to the agency's server.
 
-    With `wsdl`, a copy of its WSDL, the server is called by SOAP; `signed` is whether those messages are signed.
+    With `wsdl`, a copy of its WSDL, the server is called by SOAP; `signed` is whether those messages are signed,
+    and `shape` what the service is like when it is not the one that the gateway describes.
     """
 
     mode: Literal["endpoint"]
@@ -62,6 +63,7 @@ class ByEndpoint(Document):
     server_ca: FileName
     wsdl: FileName | None = None
     signed: bool = True
+    shape: OwnShape | None = None
     timeout_s: Annotated[int, Field(ge=1, le=120)] = 30
     attempts: Annotated[int, Field(ge=1, le=1000)] = 50
     """After the last one the batch is parked as undeliverable; 50, with their pauses, take 3.6 hours."""

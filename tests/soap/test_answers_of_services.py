@@ -114,7 +114,7 @@ def service(server: Answering, authority: Authority, signer: Signer) -> Iterator
 def test_an_answer_says_who_gave_it(server: Answering, service: Service) -> None:
     server.body = enveloped(FETCHED)
     said = service.call("fetch", contract="deprivation.v1", cursor="", most=10)
-    assert (said.values["document"], said.values["cursor"], said.values["more"]) == (
+    assert (said.told.document, said.told.cursor, said.told.more) == (
         b"<Judgments/>",
         "7",
         False,
@@ -127,7 +127,7 @@ def test_a_signed_answer_names_its_key(server: Answering, service: Service, sign
     server.body = signer.sign(enveloped(FETCHED))
     said = service.call("fetch", contract="deprivation.v1", cursor="", most=10)
     assert said.origin == Origin(server.certificate, "wsse", "ppo-1")
-    assert (said.values["cursor"], said.envelope) == ("7", server.body)
+    assert (said.told.cursor, said.envelope) == ("7", server.body)
 
 
 BAD = {
