@@ -21,10 +21,10 @@ from crypto.pki import GatewayTls
 from gateway.app.board import Board, Look
 from gateway.app.couriers import Couriers
 from gateway.app.files import file_inbox, file_outbound
-from gateway.app.intake import HOUSEKEEPING_S, LOOK_S, keys_word
 from gateway.app.parts import adapters, client_issuers, for_delivery, logged_in, own_queue, port_config
-from gateway.app.process import every, told_to_stop
+from gateway.app.process import HOUSEKEEPING_S, LOOK_S, every, told_to_stop
 from gateway.app.services import Caller
+from gateway.app.words import keys_word
 from gateway.consumer.ledger import LedgerFile
 from gateway.consumer.opening import BatchOpener, Reader
 from gateway.errors import Unavailable

@@ -11,6 +11,10 @@ import structlog
 
 from gateway.errors import IsnadError
 
+LOOK_S = 2.0
+HOUSEKEEPING_S = 30.0
+"""How often a process looks after what changes quickly, and after what does not."""
+
 log = structlog.get_logger()
 
 

@@ -15,7 +15,7 @@ from crypto.openbao.messages import MessageSigner
 from crypto.pki import GatewayTls
 from gateway.answered import Given, hand_in
 from gateway.app.parts import adapters
-from gateway.doors import Cursors, Envelopes
+from gateway.doors import Cursors, Envelopes, Signatures
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.ports import Accept, Outbound
 from gateway.records import Origin
@@ -24,7 +24,6 @@ from gateway.registry.agency import Server
 from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_soap import SOAP, Fetched, OwnShape
 from gateway.registry.snapshot import Snapshot
-from gateway.signatures import OriginSignatures
 
 log = structlog.get_logger()
 
@@ -32,7 +31,7 @@ log = structlog.get_logger()
 class Caller:
     """Calls agencies' services under the gateway's own certificate and, where agreed, signature."""
 
-    def __init__(self, tls: GatewayTls, signer: MessageSigner, signatures: OriginSignatures) -> None:
+    def __init__(self, tls: GatewayTls, signer: MessageSigner, signatures: Signatures) -> None:
         self._tls = tls
         self._signer = signer
         self._signatures = signatures
@@ -69,7 +68,7 @@ class Caller:
             raise Unavailable("unavailable.keys", str(error)) from error
 
 
-def verifying(signatures: OriginSignatures, agency: str) -> Callable[[Origin, bytes], tuple[Origin, bytes]]:
+def verifying(signatures: Signatures, agency: str) -> Callable[[Origin, bytes], tuple[Origin, bytes]]:
     """Return what verifies an agency's signature: the origin completed, and the Body that was signed."""
 
     def verify(origin: Origin, envelope: bytes) -> tuple[Origin, bytes]:
@@ -104,7 +103,7 @@ class Answers:
     def __init__(
         self,
         in_force: Callable[[], Snapshot],
-        signatures: OriginSignatures,
+        signatures: Signatures,
         accept: Accept,
         envelopes: Envelopes,
     ) -> None:
