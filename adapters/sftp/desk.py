@@ -76,6 +76,7 @@ class Desk:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._end.end()
+        await self.landing.stop()
 
     async def remove_due(self) -> None:
         """Remove originals and answers that have been kept as long as agreed, and have the log say so.

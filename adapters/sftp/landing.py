@@ -181,6 +181,10 @@ class Landing:
         if whole:
             self._on_whole()
 
+    async def stop(self) -> None:
+        """Wait for what is being made durable: call it once nobody comes any more."""
+        await self._synced.end()
+
     def sweep(self) -> None:
         """Remove what was begun long ago and never became whole; of what was cut off there is no entry."""
         for agency, contract, lying in self.tree.everything():
