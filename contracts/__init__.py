@@ -6,7 +6,7 @@ every example and sample. This floor knows nothing of the gateway and nothing of
 """
 
 from contracts.binding import Binding, Conformed
-from contracts.catalogue import Catalogue, load
+from contracts.catalogue import Catalogue, load, load_what_holds
 from contracts.checking import check
 from contracts.contract import Contract
 from contracts.errors import CODES, CodeText, Invalid, Problem, Refused
@@ -28,4 +28,5 @@ __all__ = [
     "Splitter",
     "check",
     "load",
+    "load_what_holds",
 ]

@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts import binding_folder, codes, contract_folder, folder
@@ -43,6 +43,8 @@ class Catalogue:
     bindings: Mapping[tuple[str, str], Binding]
     """By agency and contract name."""
     code_lists: Mapping[str, CodeList]
+    files: Files = field(repr=False)
+    """What it was made of."""
 
     def contract(self, name: str) -> Contract:
         """Return the contract called `name`, e.g. `death.v1`; raises KeyError when there is none."""
@@ -66,6 +68,43 @@ def load(root: Path | None = None, profile: Profile = "synthetic") -> Catalogue:
     return compile_files(folder.read(root or folder.SHIPPED), profile)
 
 
+def load_what_holds(
+    root: Path, profile: Profile, kept: Callable[[], Files]
+) -> tuple[Catalogue, tuple[Problem, ...]]:
+    """Load the catalogue at `root`, but for each agency whose own folder does not hold what it had before.
+
+    Args:
+        root: as `load` says.
+        profile: as `load` says.
+        kept: returns the files of the catalogue that was in force before, or none.
+
+    Returns:
+        The catalogue, and what is wrong with the folders that it leaves out.
+
+    Raises:
+        Invalid: with every problem found. Some are of no agency alone, or what an agency had does not hold either.
+    """
+    files, problems = folder.look(root)
+    try:
+        whole = compile_files(files, profile)
+    except Invalid as invalid:
+        problems += invalid.problems
+    else:
+        if not problems:
+            return whole, ()
+    told = tuple(sorted(problems, key=lambda problem: (problem.file, problem.where, problem.message)))
+    broken = {folder.agency_of(problem.file) for problem in problems}
+    before = {} if "" in broken else kept()
+    if not before:
+        raise Invalid(told)
+    mixed = {file: octets for file, octets in files.items() if folder.agency_of(file) not in broken}
+    mixed |= {file: octets for file, octets in before.items() if folder.agency_of(file) in broken}
+    try:
+        return compile_files(dict(sorted(mixed.items())), profile), told
+    except Invalid:
+        raise Invalid(told) from None
+
+
 def compile_files(files: Files, profile: Profile = "synthetic") -> Catalogue:
     """Return the catalogue that `files` make up; see `load`."""
     problems: list[Problem] = []
@@ -87,7 +126,7 @@ def compile_files(files: Files, profile: Profile = "synthetic") -> Catalogue:
         raise Invalid(
             tuple(sorted(problems, key=lambda problem: (problem.file, problem.where, problem.message)))
         )
-    return Catalogue(folder.digest(files), profile, contracts, bindings, code_lists)
+    return Catalogue(folder.digest(files), profile, contracts, bindings, code_lists, files)
 
 
 def _sort(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[list[str], list[str], list[str]]:

@@ -31,8 +31,9 @@ PARTS = ("_codes", "agencies", "canonical")
 """The folders of a catalogue that hold data."""
 
 _MAX_FILE_BYTES = 1024 * 1024
-_MAX_FILES = 20_000
-_MAX_TOTAL_BYTES = 256 * 1024 * 1024
+_MAX_FILES = 5_000
+_MAX_TOTAL_BYTES = 64 * 1024 * 1024
+"""Of one agency, or of all that belongs to none: nobody's files leave less room for those of others."""
 _MAX_YAML_DEPTH = 20
 
 
@@ -42,9 +43,23 @@ def read(root: Path) -> dict[str, bytes]:
     Raises:
         Invalid: for links, special files, and files or folders beyond the limits.
     """
+    files, problems = look(root)
+    if problems:
+        raise Invalid(tuple(problems))
+    return files
+
+
+def agency_of(file: str) -> str:
+    """Return the agency whose folder holds a file of a catalogue, or nothing."""
+    part, _, rest = file.partition("/")
+    return rest.partition("/")[0] if part == "agencies" else ""
+
+
+def look(root: Path) -> tuple[dict[str, bytes], list[Problem]]:
+    """Return the files of the catalogue at `root`, as `read` does, and what is wrong with all others."""
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
-    total = 0
+    taken: dict[str, tuple[int, int]] = {}
     for part in PARTS:
         for folder, folders, names in os.walk(root / part, followlinks=False):
             for name in sorted(names + [name for name in folders if (Path(folder) / name).is_symlink()]):
@@ -52,17 +67,16 @@ def read(root: Path) -> dict[str, bytes]:
                 relative = path.relative_to(root).as_posix()
                 try:
                     status = path.lstat()
-                    total += status.st_size
-                    wrong = _wrong_with(status, len(files), total)
+                    count, total = taken.get(agency_of(relative), (0, 0))
+                    count, total = taken[agency_of(relative)] = count + 1, total + status.st_size
+                    wrong = _wrong_with(status, count, total)
                     if not wrong:
                         files[relative] = path.read_bytes()
                 except OSError:
                     wrong = "cannot be read, or went away meanwhile; look at its permissions and try again"
                 if wrong:
                     problems.append(Problem(relative, "", "catalogue.file", wrong))
-    if problems:
-        raise Invalid(tuple(problems))
-    return dict(sorted(files.items()))
+    return dict(sorted(files.items())), problems
 
 
 def _wrong_with(status: os.stat_result, count: int, total: int) -> str:
@@ -70,8 +84,8 @@ def _wrong_with(status: os.stat_result, count: int, total: int) -> str:
         return "is a link or a special file; put a copy of the file here"
     if status.st_size > _MAX_FILE_BYTES:
         return f"is larger than {_MAX_FILE_BYTES} bytes; shorten it"
-    if count >= _MAX_FILES or total > _MAX_TOTAL_BYTES:
-        return f"is one too many: a catalogue has at most {_MAX_FILES} files and {_MAX_TOTAL_BYTES} bytes"
+    if count > _MAX_FILES or total > _MAX_TOTAL_BYTES:
+        return f"is one too many: an agency has at most {_MAX_FILES} files and {_MAX_TOTAL_BYTES} bytes"
     return ""
 
 

@@ -46,9 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 _DECODER = msgspec.json.Decoder(Entry)
-_ENCODER = msgspec.json.Encoder(
-    order="deterministic"
-)  # for these types, their order and ASCII keys: RFC 8785
+_ENCODER = msgspec.json.Encoder(order="deterministic")  # members stand in order, keys are ASCII: RFC 8785
 
 
 def record_id(sender: str, contract: str, source_ref: str, op: str) -> str:

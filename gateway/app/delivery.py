@@ -39,6 +39,7 @@ from gateway.registry import Agency
 from gateway.registry.agency_file import ByEndpoint
 from gateway.registry.by_sftp import ByServer
 from gateway.registry.by_soap import SOAP
+from gateway.registry.in_force import DELIVER, InForce
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Snapshot, Sources
 from gateway.settings import Settings
@@ -62,7 +63,8 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
     with ExitStack() as stack:
         certificates: list[GatewayTls] = []
         session = stack.enter_context(logged_in(settings, settings.keys.deliver))
-        sources = Sources(folder, Path(settings.contracts) if settings.contracts else None, settings.profile)
+        named = Path(settings.contracts) if settings.contracts else None
+        sources = Sources(folder, named, settings.profile, InForce(beside / DELIVER))
         living = Living(sources, lambda _: None)  # the intake process logs what changes
         living.start()
         stack.callback(living.stop)

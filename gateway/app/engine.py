@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from contracts.folder import SHIPPED
 from crypto.openbao import Session
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients
 from crypto.openbao.log_keys import show
@@ -33,6 +32,7 @@ from gateway.queue.relay import Relay
 from gateway.quotas import Quotas
 from gateway.records import GATEWAY, Event, Outcomes, Part, Submission, Terms
 from gateway.refusals import Refusals
+from gateway.registry.in_force import INTAKE, InForce
 from gateway.registry.living import Living
 from gateway.registry.snapshot import Sources
 from gateway.rules import ByRegistry, Keys
@@ -104,15 +104,18 @@ async def engine(folder: Path, settings: Settings) -> AsyncIterator[Engine]:
         records = stack.enter_context(closing(StoreRecords(store, keys.promises)))
         spool = stack.enter_context(closing(StoreSpool(store)))
         # What is in force, and what it decides.
+        in_force = InForce(store.parent / INTAKE)
         living = Living(
-            Sources(folder, contracts, settings.profile), spool.leave, logged=logged_digests(store)
+            Sources(folder, contracts, settings.profile, in_force),
+            spool.leave,
+            logged=logged_digests(store),
         )
         living.start()
         stack.callback(living.stop)
         refusals = Refusals()
         rules = ByRegistry(lambda: living.current, keys, Quotas(time.monotonic), settings.suite, refusals)
         # The way in.
-        workers = Workers(contracts or SHIPPED, settings.profile, settings.workers or os.cpu_count() or 1)
+        workers = Workers(in_force.current, settings.profile, settings.workers or os.cpu_count() or 1)
         stack.enter_context(closing(workers))
         # The way on.
         queue = stack.enter_context(

@@ -18,6 +18,7 @@ from gateway.onboarding import heard
 from gateway.onboarding.finding import Finding
 from gateway.records import Event
 from gateway.registry import Agency
+from gateway.registry.in_force import INTAKE, InForce
 from gateway.registry.snapshot import Sources
 from gateway.settings import Settings
 
@@ -45,7 +46,8 @@ def test(config: Path, name: str, minutes: int, as_json: bool) -> None:  # noqa:
     """
     settings = loaded(config)
     contracts = Path(settings.contracts) if settings.contracts else None
-    snapshot = Sources(config, contracts, settings.profile).load()
+    in_force = InForce(Path(settings.store.path).parent / INTAKE)
+    snapshot = Sources(config, contracts, settings.profile, in_force).load()
     found = snapshot.registry.agencies.get(name)
     if found is None:
         raise click.ClickException(f"there is no agencies/{name}.yaml")

@@ -34,6 +34,7 @@ from gateway.log.quarantine import Waiting
 from gateway.log.spool import StoreSpool
 from gateway.moments import rfc3339
 from gateway.records import GATEWAY, Event
+from gateway.registry.in_force import INTAKE, InForce
 from gateway.registry.snapshot import Sources
 from gateway.rules import freeze
 from gateway.settings import Settings
@@ -166,7 +167,8 @@ def _undecided(db: sqlite3.Connection, record_id: str) -> Waiting:
 def _freeze(config: Path, settings: Settings, entry: Entry) -> str:
     """Return what the calendar in force says today of what was accepted on another day."""
     contracts = Path(settings.contracts) if settings.contracts else SHIPPED
-    snapshot = Sources(config, contracts, settings.profile).load()
+    in_force = InForce(Path(settings.store.path).parent / INTAKE)
+    snapshot = Sources(config, contracts, settings.profile, in_force).load()
     return freeze(snapshot, entry.recipient, entry.contract, time.time_ns() // 1_000_000)
 
 

@@ -1,7 +1,8 @@
 """The snapshot in force, replaced while the gateway runs.
 
 A change is read and checked in full before it counts. One that does not hold is refused and said aloud, and
-what was in force stays so: a mistake in a file must not stop the exchange, and must not open it either.
+what was in force stays so: a mistake in a file must not stop the exchange, and must not open it either. A mistake in
+the contracts of one agency is that agency's: what else has changed counts.
 """
 
 from __future__ import annotations
@@ -150,6 +151,8 @@ class Living:
         return False
 
     def _put_in_force(self, snapshot: Snapshot, before: Digests) -> None:
+        if self._sources.in_force is not None:
+            self._sources.in_force.put(snapshot.catalogue)
         events = changes(before, snapshot.digests)
         # First the log, then the change: nothing is ever decided by rules that the log does not know.
         if events:
@@ -158,6 +161,8 @@ class Living:
         self._state = RegistryState(snapshot.registry.digest, time.time_ns() // 1_000_000, ())
         metrics.REGISTRY_REFUSED.set(0)
         log.info("registry.loaded", digest=snapshot.registry.digest, count=len(events))
+        if snapshot.left_out:
+            self._refuse(tuple(map(str, snapshot.left_out)))
 
     def _refuse(self, problems: tuple[str, ...]) -> None:
         self._state = RegistryState(self._state.digest, self._state.since_ms, problems)

@@ -16,6 +16,7 @@ from gateway.calendar import Calendar
 from gateway.configuration import REFERRED_SUFFIXES, parse, read
 from gateway.records import GATEWAY, Event
 from gateway.registry.agreement import Agreement
+from gateway.registry.in_force import InForce
 from gateway.registry.participants import Registry
 
 CALENDAR = "calendar.yaml"
@@ -37,6 +38,8 @@ class Snapshot:
     catalogue: contracts.Catalogue
     calendar: Calendar
     digests: Digests
+    left_out: tuple[Problem, ...] = ()
+    """What is wrong with the contracts of agencies for which those of before stay in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Sources:
 
     `contracts_folder` is None for the contracts that come with the gateway. `profile` is the gateway's:
     agencies of the other one are refused, and so are legal bases that counsel has not verified in
-    `production`.
+    `production`. `in_force` has what was accepted before, for agencies whose contracts do not hold; without it nothing
+    is accepted then.
     """
 
     config: Path
     contracts_folder: Path | None
     profile: contracts.Profile
+    in_force: InForce | None = None
 
     def load(self) -> Snapshot:
         """Read everything and check it against everything.
@@ -70,7 +75,9 @@ class Sources:
         except Invalid as error:
             problems += error.problems
         try:
-            catalogue = contracts.load(self.contracts_folder, self.profile)
+            catalogue, left_out = contracts.load_what_holds(
+                self.contracts_folder or SHIPPED, self.profile, self.in_force.files if self.in_force else dict
+            )
         except Invalid as error:
             problems += error.problems
         if registry is None or calendar is None or catalogue is None:
@@ -83,7 +90,7 @@ class Sources:
         ]
         if problems:
             raise Invalid(tuple(problems))
-        return Snapshot(registry, catalogue, calendar, _digests(registry, catalogue, octets))
+        return Snapshot(registry, catalogue, calendar, _digests(registry, catalogue, octets), left_out)
 
     def config_signature(self) -> Signature:
         """Return what changes when a file of the configuration does. Reads none."""

@@ -1,15 +1,21 @@
 """A changed configuration comes into force without a restart; a broken one never does."""
 
+import re
 import shutil
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from registry_parts import agency, plain
 
+import contracts
 from contracts.errors import Invalid
 from contracts.folder import SHIPPED
+from gateway import metrics
 from gateway.errors import Unavailable
 from gateway.registry import Living
+from gateway.registry.in_force import InForce
 from gateway.registry.snapshot import Sources
 
 
@@ -113,6 +119,117 @@ def test_a_changed_contract_comes_into_force_by_itself(config, lane, tmp_path):
         until(lambda: lane.names() == [("contract.changed", "catalogue")])
     finally:
         living.stop()
+
+
+# -- contracts of one agency that do not hold
+
+
+@dataclass
+class Shared:
+    """Contracts that several agencies change, and what the gateway keeps of them."""
+
+    folder: Path
+    in_force: InForce
+
+    def sources(self, config) -> Sources:
+        return Sources(config.folder, self.folder, "synthetic", self.in_force)
+
+    def breaks(self, agency: str) -> None:
+        """Break the mapping of all that an agency sends."""
+        for mapping in (self.folder / "agencies" / agency).rglob("mapping.yaml"):
+            mapping.write_text("fields: {")
+
+    def changes(self, agency: str, text: str) -> None:
+        for binding in (self.folder / "agencies" / agency).rglob("binding.yaml"):
+            binding.write_text(re.sub("title_en: .*", f"title_en: {text}", binding.read_text()))
+
+
+@pytest.fixture
+def shared(tmp_path):
+    folder = tmp_path / "contracts"
+    shutil.copytree(SHIPPED, folder, ignore=shutil.ignore_patterns("*.py", "*.pyc"))
+    return Shared(folder, InForce(tmp_path / "kept"))
+
+
+def test_what_one_agency_breaks_stays_as_it_was_and_what_others_change_counts(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    mapping = living.current.catalogue.binding("cso", "death.v1").mapping.sources
+    lane.events.clear()
+    shared.breaks("cso")
+    shared.changes("moh", "Deaths of another kind")
+    snapshot = living.reload()
+    assert snapshot.catalogue.binding("moh", "death.v1").title_en == "Deaths of another kind"
+    assert snapshot.catalogue.binding("cso", "death.v1").mapping.sources == mapping
+    assert lane.names() == [("contract.changed", "catalogue")]
+    told = living.state().problems
+    assert told
+    assert all(problem.startswith("agencies/cso/") for problem in told)
+    assert metrics.REGISTRY_REFUSED._value.get() == 1
+
+
+def test_what_is_repaired_counts_again(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    before = living.current.catalogue.digest
+    shared.breaks("cso")
+    living.reload()
+    assert living.current.catalogue.digest == before
+    for file in SHIPPED.glob("agencies/cso/*/*/mapping.yaml"):
+        shutil.copy(file, shared.folder / file.relative_to(SHIPPED))
+    shared.changes("cso", "Deaths as they are")
+    living.reload()
+    assert living.state().problems == ()
+    assert living.current.catalogue.binding("cso", "death.v1").title_en == "Deaths as they are"
+
+
+def test_a_restart_finds_what_a_broken_agency_had(config, lane, shared):
+    Living(shared.sources(config), lane)
+    shared.breaks("cso")
+    shared.changes("moh", "Deaths of another kind")
+    again = Living(shared.sources(config), lane)
+    assert ("cso", "death.v1") in again.current.catalogue.bindings
+    assert again.current.catalogue.binding("moh", "death.v1").title_en == "Deaths of another kind"
+    assert again.state().problems
+
+
+def test_processes_that_prepare_records_find_what_is_in_force_and_not_what_is_broken(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    for name in ("moh", "moj", "moh"):
+        shared.breaks("cso")
+        shared.changes(name, f"Of {name}, {time.monotonic_ns()}")
+        found = living.reload().catalogue
+        assert contracts.load(shared.in_force.current).digest == found.digest
+    assert len([path for path in shared.in_force.folder.iterdir() if path.is_dir()]) == 2  # and its name
+
+
+def test_what_belongs_to_no_agency_alone_is_refused_as_a_whole(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    before = living.current
+    (shared.folder / "canonical/death/v1/schema.json").write_text("{")
+    shared.breaks("cso")
+    with pytest.raises(Invalid) as caught:
+        living.reload()
+    assert {problem.file.partition("/")[0] for problem in caught.value.problems} == {"canonical", "agencies"}
+    assert living.current is before
+
+
+def test_a_folder_that_was_kept_and_then_changed_is_not_trusted(config, lane, shared):
+    Living(shared.sources(config), lane)
+    kept = next(shared.in_force.current.glob("agencies/cso/*/*/mapping.yaml"))
+    kept.write_bytes(kept.read_bytes() + b"\n")
+    shared.breaks("cso")
+    with pytest.raises(Invalid):
+        Living(shared.sources(config), lane)
+
+
+def test_an_agency_with_too_many_files_takes_no_room_from_others(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    samples = shared.folder / "agencies/admin-court/register-order/v1/samples/valid"
+    for number in range(5_000):
+        (samples / f"n{number}.xml").touch()
+    shared.changes("moh", "Deaths of another kind")
+    living.reload()
+    assert living.current.catalogue.binding("moh", "death.v1").title_en == "Deaths of another kind"
+    assert all(problem.startswith("agencies/admin-court/") for problem in living.state().problems)
 
 
 def test_a_broken_change_is_refused_and_what_was_in_force_stays(config, lane, living):

@@ -95,6 +95,33 @@ def test_a_new_agency_joins_by_files_alone_and_exchanges_a_record(running: Excha
     running.auditor.verify()
 
 
+def test_what_one_agency_breaks_in_its_contracts_stops_nobody(running: Exchange, moh: httpx.Client) -> None:
+    """Its own records are taken as before, and others change their contracts meanwhile."""
+    mappings = list((running.contracts / "agencies" / "moh").rglob("mapping.yaml"))
+    whole = {path: path.read_bytes() for path in mappings}
+    for path in mappings:
+        path.write_text("fields: {")
+    try:
+        assert eventually(lambda: "a change is refused: agencies/moh/" in ready(running.site)[1]["registry"])
+        with participant(running.site, "clinics") as clinics:
+            join(running, "clinics", like="moh")
+            for path in (running.contracts / "agencies" / "clinics").rglob("mapping.yaml"):
+                path.write_bytes(
+                    whole[
+                        running.contracts
+                        / "agencies/moh"
+                        / path.relative_to(running.contracts / "agencies/clinics")
+                    ]
+                )
+            assert eventually(lambda: clinics.post("/v1/ping").status_code == 200)
+            assert code_of(clinics.post(PATH, json=notification("CLIN-2026-000001"))) == ""
+        assert code_of(moh.post(PATH, json=notification("MOH-2026-000777"))) == ""
+    finally:
+        for path, octets in whole.items():
+            path.write_bytes(octets)
+    assert eventually(lambda: ready(running.site)[1]["registry"] == "ok")
+
+
 def join(running: Exchange, name: str, like: str) -> None:
     """Put the files of a new agency in place that sends what another does, and is answered like it."""
     binding = running.contracts / "agencies" / name / "death" / "v1"
