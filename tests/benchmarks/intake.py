@@ -17,7 +17,8 @@ from benchmarks import load, stack
 from benchmarks.figures import Figure
 from benchmarks.records import notification
 from gateway.demo.running import Running
-from gateway.demo.site import Site, site
+from gateway.demo.set_up import site
+from gateway.demo.site import Site
 
 PATH = "/v1/death.v1/records"
 BLOCK = 64

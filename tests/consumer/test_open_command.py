@@ -15,7 +15,8 @@ from services.rabbitmq import PASSWORDS, gateway_at
 
 from gateway.cli.open import open as open_command
 from gateway.consumer.ledger import LedgerFile
-from gateway.demo.site import isnad, site
+from gateway.demo.set_up import site
+from gateway.demo.site import isnad
 from gateway.queue.rabbitmq import RabbitMQ
 from gateway.records import Message
 

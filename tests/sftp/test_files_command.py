@@ -20,7 +20,7 @@ from place import Person, Place, rows
 
 from adapters.sftp.journal import Entry, Journal, State, listing
 from gateway.cli.files import files
-from gateway.demo.site import SHIPPED
+from gateway.demo.set_up import SHIPPED
 
 DEADLINE_S = 60.0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from gateway.demo.site import Site
+from gateway.demo.site import Site, replace_file
 
 
 def change(site: Site, file: str, **members: Any) -> None:
@@ -16,7 +16,4 @@ def change(site: Site, file: str, **members: Any) -> None:
 
 def write(site: Site, file: str, document: dict[str, Any]) -> None:
     """Write a configuration file all at once, as an editor saves it."""
-    path = site.config / file
-    beside = path.with_suffix(".new")
-    beside.write_text(yaml.safe_dump(document, allow_unicode=True))
-    beside.replace(path)
+    replace_file(site.config / file, yaml.safe_dump(document, allow_unicode=True).encode())

@@ -22,7 +22,8 @@ from gateway.consumer.answers import Answers
 from gateway.consumer.ledger import LedgerFile
 from gateway.demo.rabbitmq import Server as Broker
 from gateway.demo.running import Running
-from gateway.demo.site import HOST, Site, in_memory, site
+from gateway.demo.set_up import site
+from gateway.demo.site import HOST, Site, in_memory
 
 NDJSON = "application/x-ndjson"
 PARTICIPANTS = frozenset({"cso", "moh", "nea"})

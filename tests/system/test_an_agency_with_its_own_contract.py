@@ -19,7 +19,8 @@ from support.participants import core, inbox, participant
 
 from contracts.folder import SHIPPED
 from gateway.cli.check import examine
-from gateway.demo.site import Site, site
+from gateway.demo.set_up import site
+from gateway.demo.site import Site
 
 FILES = Path(__file__).with_name("post")
 SAMPLES = FILES / "contracts" / "agencies" / "post" / "returned-notice" / "v1" / "samples"

@@ -12,7 +12,8 @@ from support.participants import participant
 
 import contracts
 from contracts.binding import Binding
-from gateway.demo.site import Site, site
+from gateway.demo.set_up import site
+from gateway.demo.site import Site
 
 BINDINGS = [
     pytest.param(binding, id=f"{binding.agency} {binding.contract.name}")

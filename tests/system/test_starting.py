@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.site import SHIPPED, isnad
+from gateway.demo.set_up import SHIPPED
+from gateway.demo.site import isnad
 
 
 @pytest.mark.parametrize("process", ["serve", "deliver"])

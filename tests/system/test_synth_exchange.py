@@ -7,7 +7,7 @@ import pytest
 
 import contracts
 from gateway.demo.duplex import Gate, submit
-from gateway.demo.site import site
+from gateway.demo.set_up import site
 from gateway.records import Status
 from gateway.synth.events import KINDS
 from gateway.synth.flows import Flow
