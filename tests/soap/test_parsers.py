@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from encrypted_parts import Encryption
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
+from signed_parts import certificate
 from support.soap import enveloped, message
 
 from adapters.soap.envelope import Version, kind_of, opened
 from adapters.soap.multipart import Multipart
-from crypto.origin import OriginError, wsse
+from crypto.origin import OriginError, wsse, xml_encryption
+from crypto.origin.envelope import WSSE
+from crypto.origin.xml_signature import DS
+from gateway.demo.pki import Authority
 from gateway.errors import Rejected
 
 BOUNDARY = "edge"
@@ -108,3 +118,64 @@ def test_whatever_is_put_into_an_envelope_proves_nothing(junk: bytes, at: int) -
         wsse.verify(
             envelope[:at] + junk + envelope[at:], lambda _: pytest.fail("no certificate is in it"), 0.0
         )
+
+
+KEY = rsa.generate_private_key(65537, 2048)
+OAEP = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
+CERTIFICATE = certificate(Authority("Of the key"), KEY).public_bytes(Encoding.PEM).decode()
+PLAIN = enveloped(
+    message(operation="ping"),
+    header=f'<w:Security xmlns:w="{WSSE}"><d:Signature xmlns:d="{DS}"/></w:Security>',
+)
+ENCRYPTED = Encryption(CERTIFICATE, signature_too=False).of(PLAIN)
+NAMES = sorted(set(re.findall(rb"[A-Za-z]{4,}|[#:/\"<>=]", ENCRYPTED)))
+
+
+def unwrap(wrapped: bytes) -> bytes | None:
+    try:
+        return KEY.decrypt(wrapped, OAEP)
+    except ValueError:
+        return None
+
+
+def decrypted(envelope: bytes) -> etree._Element | str:
+    """Return what stands there then, or why not."""
+    try:
+        octets = xml_encryption.decrypt(envelope, unwrap)
+    except OriginError as error:
+        return error.reason
+    return etree.fromstring(octets)
+
+
+def tags(root: etree._Element) -> list[str]:
+    return [str(node.tag) for node in root.iter()]
+
+
+def test_what_is_encrypted_is_decrypted_in_its_place() -> None:
+    assert tags(decrypted(ENCRYPTED)) == tags(etree.fromstring(PLAIN))
+
+
+REASONS = {"malformed", "ambiguous", "not_covered", "wrong_algorithm", "undecryptable"}
+
+
+@given(st.sampled_from(NAMES), st.sampled_from([*NAMES, b"", b"&lt;", b"<x/>", b"\xff"]), st.integers(1, 3))
+def test_any_encrypted_envelope_is_decrypted_or_refused(name: bytes, other: bytes, many: int) -> None:
+    """Names, quotes and brackets are put in the place of each other."""
+    read = decrypted(ENCRYPTED.replace(name, other, many))
+    assert read in REASONS if isinstance(read, str) else tags(read)[-1].endswith("ping")
+
+
+@given(
+    st.one_of(st.binary(max_size=200), st.sampled_from([b"</s:Body>", b"<s:Body/>", b"a", b"<!-- -->", b""]))
+)
+def test_what_was_encrypted_cannot_leave_its_place(junk: bytes) -> None:
+    """Whatever the plaintext is, the envelope around it stays what it was."""
+    how = Encryption(CERTIFICATE, signature_too=False)
+    root = how.within(etree.fromstring(PLAIN))
+    root[1].replace(root[1][0], how.data("ED-body", xml_encryption.CONTENT, junk))
+    read = decrypted(etree.tostring(root))
+    assert (
+        read == "undecryptable"
+        if isinstance(read, str)
+        else [one.tag for one in read] == [one.tag for one in root]
+    )
