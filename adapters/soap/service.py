@@ -11,9 +11,8 @@ import hashlib
 import io
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
 
 import httpx
 import zeep
@@ -24,7 +23,8 @@ from lxml import etree
 from adapters.soap.answers import ENVELOPE_END, envelope_start
 from adapters.soap.breaker import Breaker
 from adapters.soap.envelope import Version, opened, parse, sole
-from adapters.soap.names import WSDL, XS, Element, q
+from adapters.soap.names import Element
+from adapters.soap.pinned import compiled
 from adapters.soap.shape import OURS, Shape, Told
 from gateway.errors import IsnadError, Rejected, Unavailable
 from gateway.records import Origin
@@ -79,7 +79,7 @@ class Service:
             client = zeep.Client(  # type: ignore[no-untyped-call]  # zeep is half typed
                 io.BytesIO(place.wsdl), transport=self._transport, settings=settings
             )
-            self._schema = _schema(place.wsdl)
+            self._schema = compiled(place.wsdl)
             binding = next(
                 str(name)
                 for name, one in client.wsdl.bindings.items()
@@ -129,11 +129,8 @@ class Service:
         except zeep.exceptions.Fault as fault:
             self._breaker.succeeded()
             raise _fault(fault) from fault
-        except (
-            zeep.exceptions.Error,
-            ValueError,
-            TypeError,
-        ) as error:  # zeep: TypeError for a name it does not know
+        # zeep raises TypeError for an element that the WSDL does not know.
+        except (zeep.exceptions.Error, ValueError, TypeError) as error:
             self._breaker.succeeded()
             raise Rejected("soap.answer", "the answer must be as the WSDL says", operation) from error
         self._breaker.succeeded()
@@ -238,44 +235,6 @@ def said(octets: bytes, origin: Origin, verify: Verify, version: Version) -> tup
 
 def _is_of(binding: etree.QName, shape: Shape) -> bool:
     return binding.localname == shape.binding if shape.binding else binding.namespace == AGENCY
-
-
-def _schema(wsdl: bytes) -> etree.XMLSchema:
-    """Return the compiled XSD of the agency's messages: all that stand in its WSDL, and nothing from elsewhere."""
-    found = parse(wsdl).findall(f"{q(WSDL, 'types')}/{q(XS, 'schema')}")
-    # Compiled from text: a copy of an element lacks the prefixes that the WSDL around it declares.
-    texts = {f"wsdl:{number}": etree.tostring(one, with_tail=False) for number, one in enumerate(found)}
-    places = {one.get("targetNamespace", ""): place for one, place in zip(found, texts, strict=True)}
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    parser.resolvers.add(_Inside({place: _placed(text, places) for place, text in texts.items()}))
-    imports = "".join(
-        f'<xs:import namespace={quoteattr(space)} schemaLocation="{at}"/>' for space, at in places.items()
-    )
-    return etree.XMLSchema(etree.fromstring(f'<xs:schema xmlns:xs="{XS}">{imports}</xs:schema>', parser))
-
-
-def _placed(schema: bytes, places: Mapping[str, str]) -> bytes:
-    """Return a schema whose imports are found among those of the same WSDL."""
-    root = etree.fromstring(schema)
-    for imported in root.findall(q(XS, "import")):
-        imported.set("schemaLocation", places[imported.get("namespace", "")])
-    return etree.tostring(root)
-
-
-class _Inside(etree.Resolver):
-    """Finds schemas of the WSDL itself."""
-
-    def __init__(self, schemas: Mapping[str, bytes]) -> None:
-        super().__init__()
-        self._schemas = schemas
-
-    def resolve(  # type: ignore[override]  # lxml-stubs do not know the third argument
-        self, system_url: str, public_id: str, context: object
-    ) -> object:
-        """Return a schema of the WSDL; what is not there is none, so that nothing else is looked for."""
-        del public_id
-        text = self._schemas.get(system_url, b"<none/>")
-        return self.resolve_string(text, context)  # type: ignore[call-arg]  # the same
 
 
 def _fault(fault: zeep.exceptions.Fault) -> IsnadError:

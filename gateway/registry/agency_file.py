@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from gateway.configuration import Bilingual, Document, FileName, KeyId, Moment, Name
 from gateway.records import GATEWAY
 from gateway.registry.by_sftp import SFTP, ByServer, BySftp
-from gateway.registry.by_soap import Fetched, OwnShape, ServerUrl
+from gateway.registry.by_soap import Fetched, OwnShape, ServerUrl, having
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -68,6 +68,13 @@ class ByEndpoint(Document):
     attempts: Annotated[int, Field(ge=1, le=1000)] = 50
     """After the last one the batch is parked as undeliverable; 50, with their pauses, take 3.6 hours."""
     max_batch: Annotated[int, Field(ge=1, le=GROUP_RECORDS)] = GROUP_RECORDS
+
+    @model_validator(mode="after")
+    def _deliver(self) -> ByEndpoint:
+        if self.shape is not None and self.wsdl is None:
+            raise ValueError("a shape is of a service that a WSDL describes")
+        having(self.shape, "deliver")
+        return self
 
 
 class ByInbox(Document):

@@ -66,6 +66,16 @@ class OwnShape(Document):
         return self
 
 
+def having(shape: OwnShape | None, call: Literal["fetch", "deliver"]) -> None:
+    """Refuse a shape without the one call that its place is for.
+
+    Raises:
+        ValueError: the call is not there.
+    """
+    if shape is not None and call not in shape.calls:
+        raise ValueError(f"shape must say what {call} is")
+
+
 class Fetched(Document):
     """Where the gateway fetches the agency's records: `fetch` of its service, every `interval_s`.
 
@@ -83,3 +93,8 @@ class Fetched(Document):
     max_records: Annotated[int, Field(ge=1, le=10_000)] = 1000
     signed: bool = True
     shape: OwnShape | None = None
+
+    @model_validator(mode="after")
+    def _fetch(self) -> Fetched:
+        having(self.shape, "fetch")
+        return self

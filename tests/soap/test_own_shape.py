@@ -22,8 +22,9 @@ from support.sample_records import JUDGMENTS, judgment, reference
 from support.soap import CONTRACT
 
 from contracts.errors import Invalid
-from gateway.configuration import parse
-from gateway.registry.by_soap import OwnShape
+from gateway.configuration import Document, parse
+from gateway.registry.agency_file import ByEndpoint
+from gateway.registry.by_soap import Fetched, OwnShape
 
 WSDL = Path(__file__).with_name("own.wsdl")
 RECORDS = (
@@ -209,3 +210,12 @@ def test_a_shape_that_cannot_work_is_refused(wrong: dict) -> None:
     parse(yaml.safe_dump(SHAPE).encode(), "shape.yaml", OwnShape)
     with pytest.raises(Invalid):
         parse(yaml.safe_dump(wrong).encode(), "shape.yaml", OwnShape)
+
+
+@pytest.mark.parametrize(("place", "call"), [(Fetched, "fetch"), (ByEndpoint, "deliver")])
+def test_a_shape_must_have_the_call_that_its_place_is_for(place: type[Document], call: str) -> None:
+    said = {"url": "https://ppo.test/x", "server_ca": "pki/a.pem", "wsdl": "pki/a.wsdl"}
+    said |= {"contracts": [CONTRACT]} if place is Fetched else {"mode": "endpoint"}
+    parse(yaml.safe_dump({**said, "shape": SHAPE}).encode(), "place.yaml", place)
+    with pytest.raises(Invalid, match=call):
+        parse(yaml.safe_dump({**said, "shape": without("calls", call)}).encode(), "place.yaml", place)
