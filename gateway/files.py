@@ -194,6 +194,13 @@ class FileProgress:
         until_ms = self.ended_ms or now_ms
         return self.records / max(0.001, (until_ms - self.begun_ms) / 1000) if self.begun_ms else 0.0
 
+    def left_s(self, now_ms: int) -> int | None:
+        """Return the seconds until it is answered, as far as that can be told."""
+        rate = self.rate(now_ms)
+        if self.state != "taken" or self.total < 0 or not rate:
+            return None
+        return round(max(0, self.total - self.records) / rate)
+
 
 @dataclass(frozen=True, slots=True)
 class Files:

@@ -72,6 +72,9 @@ REGISTRY_REFUSED = Gauge(
     registry=REGISTRY,
 )
 FILES_WAITING = Gauge("isnad_files_waiting", "Files that are whole and not yet answered", registry=REGISTRY)
+FILES_BYTES_LEFT = Gauge(
+    "isnad_files_bytes_left", "Octets of those files that were not read yet", registry=REGISTRY
+)
 FILES_OLDEST_SECONDS = Gauge(
     "isnad_files_oldest_seconds", "Age of the oldest file that is not yet answered", registry=REGISTRY
 )

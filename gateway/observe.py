@@ -37,7 +37,8 @@ FIELDS = frozenset({
     "accepted", "quarantined", "duplicate", "refused",
     "http_status", "method", "problems", "state", "season", "digest",
     # how much, and how long
-    "records", "bytes", "messages", "duration_s", "retry_after_s", "waiting", "lag_s", "expires_s", "workers",
+    "records", "expected", "records_per_s", "left_s", "bytes", "messages", "duration_s", "retry_after_s",
+    "waiting", "lag_s", "expires_s", "workers",
     # what went wrong, without its text
     "error", "traceback", "logger", "template", "dropped_fields",
 })

@@ -15,6 +15,7 @@ import structlog
 from adapters.sftp.config import Config
 from adapters.sftp.desk import Desk
 from adapters.sftp.fetching import OutgoingSession
+from adapters.sftp.following import progress_of
 from adapters.sftp.journal import Journal, listing
 from adapters.sftp.lane import Lane
 from adapters.sftp.outbound import SftpOutbound
@@ -121,29 +122,7 @@ def progress(folder: Path) -> list[FileProgress]:
     Raises:
         Unavailable: `unavailable.store`; nothing was ever kept there.
     """
-    return [
-        FileProgress(
-            submission=entry.id,
-            agency=entry.agency,
-            contract=entry.contract,
-            name=entry.name,
-            state=entry.state.value,
-            size=entry.size,
-            landed_ms=entry.landed_ms,
-            begun_ms=entry.begun_ms,
-            ended_ms=entry.ended_ms,
-            records=entry.position,
-            expected=entry.expected,
-            read_bytes=entry.read_bytes,
-            accepted=entry.accepted,
-            duplicate=entry.duplicate,
-            quarantined=entry.quarantined,
-            refused=entry.refused,
-            missing=entry.missing,
-            code=entry.code,
-        )
-        for entry in listing(folder / JOURNAL)
-    ]
+    return [progress_of(entry) for entry in listing(folder / JOURNAL)]
 
 
 def outbound(server: SftpServer, key: Callable[[], bytes]) -> SftpOutbound:

@@ -230,6 +230,7 @@ class Desk:
 
     def _report(self, waiting: Sequence[Waiting]) -> None:
         metrics.FILES_WAITING.set(len(waiting))
+        metrics.FILES_BYTES_LEFT.set(sum(entry.size - entry.read_bytes for entry in waiting))
         oldest = min((entry.whole_ms for entry in waiting), default=0)
         metrics.FILES_OLDEST_SECONDS.set(max(0.0, time.time() - oldest / 1000) if oldest else 0.0)
 

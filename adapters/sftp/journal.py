@@ -115,6 +115,7 @@ class Waiting:
     agency: str
     contract: str
     size: int
+    read_bytes: int
     whole_ms: int
 
 
@@ -183,7 +184,7 @@ class Journal:
     def waiting(self) -> Sequence[Waiting]:
         """Return what is whole and not yet answered, in the order in which it became so."""
         query = (
-            "SELECT id, agency, contract, size, whole_ms FROM file "
+            "SELECT id, agency, contract, size, read_bytes, whole_ms FROM file "
             "WHERE state IN ('whole', 'taken') AND removed_ms = 0 ORDER BY whole_ms, id"
         )
         with _translated("readable"):

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from adapters.sftp.answers import Answers, summary
 from adapters.sftp.examining import body, is_small
+from adapters.sftp.following import TELL_S, tell
 from adapters.sftp.journal import Entry, Journal, State
 from adapters.sftp.lines import Known
 from adapters.sftp.sealed import SealedFile
@@ -56,6 +57,7 @@ class Taking:
         self._folder = folder
         self._end = end
         self._resumed = False
+        self._counts = Counts()
 
     async def take(self, entry: Entry, original: SealedFile, *, resumed: bool) -> None:
         """Take a file to its end; `original` is it, opened, and `resumed` tells that it was begun before.
@@ -104,7 +106,7 @@ class Taking:
 
     async def _records(self, entry: Entry, original: SealedFile) -> tuple[Entry, str, list[Written]]:
         """Return what became of a file's records, the SHA-256 of the results, and answers that are to be written."""
-        counts = Counts()
+        told_s = time.monotonic()
         try:
             with Answers(self._tree, entry, self._folder.encoding) as answers:
                 octets = _Body(unpacked(original, entry.name), at_once=is_small(original, entry.name))
@@ -116,11 +118,14 @@ class Taking:
                             known = await self._known(entry, answered)
                             outcomes = [_settled(each, known) for each in answered]
                             answers.write(outcomes, known)
-                            counts.add(outcomes)
+                            self._counts.add(outcomes)
                             entry = replace(_with(entry, outcomes), read_bytes=original.reached)
                             if time.monotonic() - durable_s > PROGRESS_S:
                                 entry = await self._progress(answers, entry)
                                 durable_s = time.monotonic()
+                                if durable_s - told_s > TELL_S:
+                                    tell(entry)
+                                    told_s = durable_s
                 except Rejected as error:
                     if error is not octets.failure or not entry.position:
                         raise
@@ -136,7 +141,7 @@ class Taking:
                 else:
                     results = answers.digest()
         finally:
-            counts.report(entry.agency, entry.contract)
+            self._count(entry)
         return entry, results, written or []
 
     async def _progress(self, answers: Answers, entry: Entry) -> Entry:
@@ -150,11 +155,16 @@ class Taking:
             raise
 
     def _stands(self, before: Entry, entry: Entry) -> Entry:
-        """Write down how far the answers are durable."""
+        """Write down how far the answers are durable, and count what they say."""
         grown = entry.results_bytes - before.results_bytes + entry.receipts_bytes - before.receipts_bytes
         self._tree.count(entry.agency, octets=grown)
         self._journal.progress(entry)
+        self._count(entry)
         return entry
+
+    def _count(self, entry: Entry) -> None:
+        self._counts.report(entry.agency, entry.contract)
+        self._counts = Counts()
 
     async def _known(self, entry: Entry, outcomes: Outcomes) -> Mapping[int, Known]:
         """Return, by position, the records of this file that were promised before the crash and not answered.

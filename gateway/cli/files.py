@@ -71,15 +71,7 @@ def _found(folder: Path, agency: str | None, *, everything: bool) -> list[FilePr
 
 def _told(one: FileProgress) -> dict[str, object]:
     now_ms = time.time_ns() // 1_000_000
-    return asdict(one) | {"records_per_s": round(one.rate(now_ms), 1), "left_s": _left_s(one, now_ms)}
-
-
-def _left_s(one: FileProgress, now_ms: int) -> int | None:
-    """Return the seconds until a file is answered, as far as that can be told."""
-    rate = one.rate(now_ms)
-    if one.state != "taken" or one.total < 0 or not rate:
-        return None
-    return round(max(0, one.total - one.records) / rate)
+    return asdict(one) | {"records_per_s": round(one.rate(now_ms), 1), "left_s": one.left_s(now_ms)}
 
 
 def _table(found: Sequence[FileProgress]) -> Table:
@@ -107,7 +99,7 @@ def _bar(one: FileProgress) -> RenderableType:
 def _ends(one: FileProgress, now_ms: int) -> str:
     if one.ended_ms:
         return _clock(one.ended_ms)
-    left_s = _left_s(one, now_ms)
+    left_s = one.left_s(now_ms)
     return "" if left_s is None else _clock(now_ms + left_s * 1000)
 
 

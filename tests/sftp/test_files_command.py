@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from place import Person, Place, rows
 
+from adapters.sftp.following import tell
 from adapters.sftp.journal import Entry, Journal, State, listing
 from gateway.cli.files import files
 from gateway.demo.set_up import SHIPPED
@@ -67,6 +68,17 @@ def test_the_end_of_a_file_that_does_not_say_how_many_records_it_has_is_expected
     (one,) = [json.loads(line) for line in told.output.splitlines()]
     assert one["expected"] == -1
     assert 29 <= one["left_s"] <= 35, "three quarters are left, at a quarter in ten seconds"
+
+
+def test_the_log_says_now_and_then_how_far_a_file_is(capsys):
+    tell(under_way())
+    told = json.loads(capsys.readouterr().out)
+    assert (told["event"], told["submission"], told["records"], told["expected"]) == (
+        "file.progressed", "f-1", 5_000, 20_000,
+    )  # fmt: skip
+    assert 490 <= told["records_per_s"] <= 500
+    assert 30 <= told["left_s"] <= 32
+    assert "deaths" not in str(told), "names are the agency's words"
 
 
 def test_a_journal_of_before_it_was_known_how_far_files_were_read_is_gone_on_with(tmp_path):
