@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def load(root: Path | None = None, profile: Profile = "synthetic") -> Catalogue:
 
 
 def load_what_holds(
-    root: Path, profile: Profile, kept: Callable[[], Files]
+    root: Path, profile: Profile, kept: Callable[[], Files], but: Collection[str] = ()
 ) -> tuple[Catalogue, tuple[Problem, ...]]:
     """Load the catalogue at `root`, but for each agency whose own folder does not hold what it had before.
 
@@ -77,6 +77,7 @@ def load_what_holds(
         root: as `load` says.
         profile: as `load` says.
         kept: returns the files of the catalogue that was in force before, or none.
+        but: agencies whose folders do not fit for a reason that stands elsewhere.
 
     Returns:
         The catalogue, and what is wrong with the folders that it leaves out.
@@ -90,10 +91,10 @@ def load_what_holds(
     except Invalid as invalid:
         problems += invalid.problems
     else:
-        if not problems:
+        if not problems and not but:
             return whole, ()
     told = tuple(sorted(problems, key=lambda problem: (problem.file, problem.where, problem.message)))
-    broken = {folder.agency_of(problem.file) for problem in problems}
+    broken = {*but, *(folder.agency_of(problem.file) for problem in problems)}
     before = {} if "" in broken else kept()
     if not before:
         raise Invalid(told)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -75,22 +76,31 @@ class Sources:
         except Invalid as error:
             problems += error.problems
         try:
-            catalogue, left_out = contracts.load_what_holds(
-                self.contracts_folder or SHIPPED, self.profile, self.in_force.files if self.in_force else dict
-            )
+            catalogue, left_out = self._contracts()
         except Invalid as error:
             problems += error.problems
         if registry is None or calendar is None or catalogue is None:
             raise Invalid(tuple(problems))
+        unbound = _unbound(registry, catalogue)
+        if unbound and self.in_force is not None:
+            # Whoever writes a binding may take it away as well: what its agency had may still do.
+            with suppress(Invalid):
+                before, _ = self._contracts(but=unbound)
+                if not _unbound(registry, before):
+                    left_out = (*left_out, *(problem for found in unbound.values() for problem in found))
+                    catalogue, unbound = before, {}
         problems += [
             *_adapters(registry),
             *_profiles(registry, self.profile),
-            *_bindings(registry, catalogue),
-            *_fetched(registry, catalogue),
+            *(problem for found in unbound.values() for problem in found),
         ]
         if problems:
             raise Invalid(tuple(problems))
         return Snapshot(registry, catalogue, calendar, _digests(registry, catalogue, octets), left_out)
+
+    def _contracts(self, but: Collection[str] = ()) -> tuple[contracts.Catalogue, tuple[Problem, ...]]:
+        kept = self.in_force.files if self.in_force is not None else dict
+        return contracts.load_what_holds(self.contracts_folder or SHIPPED, self.profile, kept, but)
 
     def config_signature(self) -> Signature:
         """Return what changes when a file of the configuration does. Reads none."""
@@ -177,33 +187,27 @@ def _profiles(registry: Registry, profile: contracts.Profile) -> list[Problem]:
     return problems
 
 
-def _bindings(registry: Registry, catalogue: contracts.Catalogue) -> list[Problem]:
-    """What is agreed must be possible: there is the contract, and a binding that the adapter carries."""
-    problems: list[Problem] = []
+def _unbound(registry: Registry, catalogue: contracts.Catalogue) -> dict[str, list[Problem]]:
+    """What is agreed or fetched must be possible: there is the contract, and a binding that the adapter carries.
+
+    Return what is not, by the agency that sends.
+    """
+    found: dict[str, list[Problem]] = {}
     for agreement in registry.agreements:
-        message = _unbound(agreement, registry, catalogue)
+        message = _missing(agreement, registry, catalogue)
         if message:
-            problems.append(Problem(agreement.path, agreement.where, "registry.binding", message))
-    return problems
+            problem = Problem(agreement.path, agreement.where, "registry.binding", message)
+            found.setdefault(agreement.file.sender, []).append(problem)
+    for agency in registry.agencies.values():
+        for position, contract in enumerate(agency.file.fetched.contracts if agency.file.fetched else ()):
+            if (agency.name, contract) not in catalogue.bindings:
+                place = f"agencies/{agency.name}.yaml", f"fetched.contracts.{position}"
+                message = f"{agency.name} has no binding for {contract}"
+                found.setdefault(agency.name, []).append(Problem(*place, "registry.binding", message))
+    return found
 
 
-def _fetched(registry: Registry, catalogue: contracts.Catalogue) -> list[Problem]:
-    """What is fetched from an agency must be something that it writes."""
-    return [
-        Problem(
-            f"agencies/{agency.name}.yaml",
-            f"fetched.contracts.{position}",
-            "registry.binding",
-            f"{agency.name} has no binding for {contract}",
-        )
-        for agency in registry.agencies.values()
-        if agency.file.fetched is not None
-        for position, contract in enumerate(agency.file.fetched.contracts)
-        if (agency.name, contract) not in catalogue.bindings
-    ]
-
-
-def _unbound(agreement: Agreement, registry: Registry, catalogue: contracts.Catalogue) -> str:
+def _missing(agreement: Agreement, registry: Registry, catalogue: contracts.Catalogue) -> str:
     sender, contract = agreement.file.sender, agreement.file.contract
     if contract not in catalogue.contracts:
         return "there is no such contract"

@@ -201,6 +201,20 @@ def test_processes_that_prepare_records_find_what_is_in_force_and_not_what_is_br
     assert len([path for path in shared.in_force.folder.iterdir() if path.is_dir()]) == 2  # and its name
 
 
+def test_a_binding_that_its_agency_takes_away_stays_as_long_as_it_is_agreed(config, lane, shared):
+    living = Living(shared.sources(config), lane)
+    shutil.rmtree(shared.folder / "agencies/moh/death")
+    shared.changes("cso", "Deaths of another kind")
+    found = living.reload().catalogue
+    assert ("moh", "death.v1") in found.bindings
+    assert found.binding("cso", "death.v1").title_en == "Deaths of another kind"
+    assert "moh has no binding for it" in living.state().problems[0]
+    for agreement in config.folder.glob("agreements/moh-*.yaml"):
+        agreement.unlink()
+    assert ("moh", "death.v1") not in living.reload().catalogue.bindings
+    assert living.state().problems == ()
+
+
 def test_what_belongs_to_no_agency_alone_is_refused_as_a_whole(config, lane, shared):
     living = Living(shared.sources(config), lane)
     before = living.current
