@@ -3,7 +3,7 @@
 `conform` is the whole way of one record on this floor; it is a pure function of its octets and the day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -72,6 +72,14 @@ class Conformed(msgspec.Struct, frozen=True):
         return f"Conformed(source_ref={self.source_ref!r}, op={self.op!r})"
 
 
+Conform = Callable[[bytes, date], Conformed]
+"""Turns one record's octets, as a `Piece` holds them, into its canonical form; takes the day in Africa/Cairo, after
+which nothing may have happened.
+
+Raises Refused, with a code, a field in the agency's own terms where there is one, and the rule.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One sample submission of an agency."""
@@ -111,6 +119,8 @@ class Binding:
     source: Source
     mapping: CompiledMapping
     governorates: Mapping[str, bool]
+    conform: Conform
+    """See `conforming`."""
 
     def splitter(self, max_record_bytes: int, media_type: str | None = None) -> Splitter:
         """Return a new splitter for one submission.
@@ -129,27 +139,30 @@ class Binding:
             framing, min(max_record_bytes, self.max_record_bytes), self.max_document_bytes
         )
 
-    def conform(self, octets: bytes, today: date) -> Conformed:
-        """Turn one record's octets, as a `Piece` holds them, into its canonical form.
 
-        Args:
-            octets: one record as it stood in the submission.
-            today: the day in Africa/Cairo; nothing may have happened after it.
+def conforming(
+    source: Source,
+    mapping: CompiledMapping,
+    contract: Contract,
+    agency: str,
+    governorates: Mapping[str, bool],
+) -> Conform:
+    """Return the whole way of one record, with all that it needs at hand: looking it up cost a fortieth of it."""
+    read, apply, judge = source.read, mapping.apply, contract.judge
 
-        Raises:
-            Refused: with a code, a field in the agency's own terms where there is one, and the rule.
-        """
+    def conform(octets: bytes, today: date) -> Conformed:
         # 1. Parse strictly and hold it against the agency's own schema.
-        source = self.source.read(octets)
+        node = read(octets)
         # 2. Map: names, dates and numbers become canonical, each value by its own rule, as the closed schema asks.
         notes: list[str] = []
-        payload = self.mapping.apply(source, notes)
+        payload = apply(node, notes)
         # 3. The contract decides: conditions across fields, national ID.
         try:
-            told = self.contract.judge(payload, _iso(today), self.agency, self.governorates, notes)
-            return _conformed(payload, told, notes)
+            return _conformed(payload, judge(payload, _iso(today), agency, governorates, notes), notes)
         except Refused as refused:
-            raise self.mapping.in_source_terms(refused) from None
+            raise mapping.in_source_terms(refused) from None
+
+    return conform
 
 
 def _conformed(payload: Payload, told: Told, notes: list[str]) -> Conformed:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from contracts import schema_lint
-from contracts.binding import Binding, Sample
+from contracts.binding import Binding, Sample, conforming
 from contracts.binding_documents import BindingDocument, Csv, MappingDocument
 from contracts.codes import CodeList
 from contracts.contract import Contract
@@ -73,6 +73,7 @@ def load(
         source=source,
         mapping=compiled,
         governorates=governorates,
+        conform=conforming(source, compiled, contract, agency, governorates),
     )
 
 
