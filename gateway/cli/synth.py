@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import contracts
 from gateway.synth.events import KINDS
-from gateway.synth.files import Shard, write
+from gateway.synth.files import STATE_PERSONS, STATES, Shard, write, write_states
 from gateway.synth.flows import Flow
 from gateway.synth.people import MAX_PERSONS, Population
 
@@ -71,6 +72,7 @@ def synth(  # noqa: PLR0917  click passes options by name
     """Write what agencies report of invented people, in each agency's own format.
 
     Beside each file NNNNNN.csv, .xml or .ndjson stands NNNNNN.answers.ndjson: what must become of each record.
+    In states/ stands what the recipient must know of each person in the end.
     """
     catalogue = contracts.load()
     chosen = _chosen(catalogue, agencies, names)
@@ -88,7 +90,12 @@ def synth(  # noqa: PLR0917  click passes options by name
     gc.freeze()  # the catalogue stays; without this the collector would walk through it again and again
     with _progress() as progress:
         for flow in flows:
-            _write(flow, out, shard, progress)
+            mine = range(shard.number - 1, flow.files, shard.of)
+            persons = sum(flow.persons_in(number) for number in mine)
+            write(flow, out, shard, _follow(progress, f"{flow.agency} {flow.contract}", persons, "records"))
+        blocks = range((shard.number - 1) * STATE_PERSONS, population.persons, shard.of * STATE_PERSONS)
+        persons = sum(min(STATE_PERSONS, population.persons - first) for first in blocks)
+        write_states(flows, out, shard, _follow(progress, STATES, persons, STATES))
 
 
 def _chosen(
@@ -112,21 +119,20 @@ def _progress() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("persons, {task.fields[records]:,} records"),
+        TextColumn("persons, {task.fields[written]:,} {task.fields[unit]}"),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
     )
 
 
-def _write(flow: Flow, out: Path, shard: Shard, progress: Progress) -> None:
-    mine = range(shard.number - 1, flow.files, shard.of)
-    total = sum(flow.persons_in(number) for number in mine)
-    task = progress.add_task(f"{flow.agency} {flow.contract}", total=total, records=0)
+def _follow(progress: Progress, what: str, persons: int, unit: str) -> Callable[[int, int], None]:
+    """Show a new line of progress; return what is told of each file: its persons, and its records or states."""
+    task = progress.add_task(what, total=persons, written=0, unit=unit)
     written = 0
 
-    def tell(persons: int, records: int) -> None:
+    def tell(done: int, more: int) -> None:
         nonlocal written
-        written += records
-        progress.update(task, advance=persons, records=written)
+        written += more
+        progress.update(task, advance=done, written=written)
 
-    write(flow, out, shard, tell)
+    return tell

@@ -15,5 +15,6 @@ shards and in whatever order, in constant memory. Nothing here is random and nob
     writing     a form as JSON, CSV or XML
     noise       what people and machines do to records, and what must become of each
     flows       what an agency sends under a contract, and what must become of it
-    files       files of records, and beside each its answers and its manifest
+    states      what a recipient must know of each person in the end
+    files       files of records, beside each its answers and its manifest, and files of states
 """

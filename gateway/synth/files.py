@@ -1,13 +1,13 @@
-"""Files of records, and beside each the answers that its records must get, and its manifest.
+"""Files of records, and beside each the answers that its records must get, and its manifest; and files of states.
 
 Shard i of n writes the files whose number leaves i - 1 over n, so the files of all shards are those of a run
-without. A file is written record by record.
+without. A file is written record by record, or state by state.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,12 @@ import orjson
 
 from contracts.manifests import ManifestRules
 from gateway.synth.flows import Flow, Made
+from gateway.synth.states import state
+
+STATES = "states"
+"""The folder of what must be known of each person in the end."""
+STATE_PERSONS = 10_000
+"""So many persons a file of states is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,28 @@ def write(flow: Flow, folder: Path, shard: Shard, tell: Callable[[int, int], Non
     place = folder / flow.agency / flow.contract
     for number in range(shard.number - 1, flow.files, shard.of):
         tell(flow.persons_in(number), _write_file(flow, place, number))
+
+
+def write_states(flows: Sequence[Flow], folder: Path, shard: Shard, tell: Callable[[int, int], None]) -> None:
+    """Write a shard's files of states under `folder`/states/: a line for each person something was accepted about.
+
+    Args:
+        flows: everything that is sent about one population; at least one.
+        folder: made when it is not there; files of the same name are replaced.
+        shard: which of the files.
+        tell: is given the persons and the states of each file that is finished.
+    """
+    place, persons = folder / STATES, flows[0].population.persons
+    place.mkdir(parents=True, exist_ok=True)
+    for first in range((shard.number - 1) * STATE_PERSONS, persons, shard.of * STATE_PERSONS):
+        numbers, count = range(first, min(first + STATE_PERSONS, persons)), 0
+        with (place / f"{first // STATE_PERSONS:06}.ndjson").open("wb") as file:
+            for number in numbers:
+                known = state(flows, number)
+                if known is not None:
+                    count += 1
+                    file.write(orjson.dumps(known, option=orjson.OPT_APPEND_NEWLINE))
+        tell(len(numbers), count)
 
 
 def _write_file(flow: Flow, place: Path, number: int) -> int:

@@ -37,6 +37,8 @@ class Made(NamedTuple):
     op: str
     answer: Answer
     record: Record
+    first: str
+    """The reference of the record that it repeats, corrects or voids, through all that lies between; else its own."""
     again: bool = False
     """Whether its reference was sent before."""
 
@@ -96,17 +98,31 @@ class Flow:
 
     def made(self, number: int) -> Iterator[Made]:
         """Yield the records of file `number`, from 0."""
-        chance = Chance(self.population.key, f"file {self.agency} {self.contract} {number}")
-        everywhere = noise.SPREADSHEET_FILE if self._noise.spoils_file(chance) else ""
-        last: list[Made] = []
+        everywhere, last = self._everywhere(number), list[Made]()
         first = number * self.persons_per_file
         for person in range(first, first + self.persons_in(number)):
             scene = self._scene(person)
-            if scene is None:
-                continue
-            for count, record in enumerate(self.kind.tell(scene)):
-                yield from self._records(record, scene, count, last, everywhere)
+            if scene is not None:
+                yield from self._told_of(scene, last, everywhere)
         yield from last
+
+    def about(self, person: int) -> Iterator[Made]:
+        """Yield the records about one person, as they are in a file and in that order."""
+        scene = self._scene(person)
+        if scene is None:
+            return
+        last = list[Made]()
+        yield from self._told_of(scene, last, self._everywhere(person // self.persons_per_file))
+        yield from last
+
+    def _everywhere(self, number: int) -> str:
+        """Return what is done to every record of file `number`, if anything is."""
+        chance = Chance(self.population.key, f"file {self.agency} {self.contract} {number}")
+        return noise.SPREADSHEET_FILE if self._noise.spoils_file(chance) else ""
+
+    def _told_of(self, scene: Scene, last: list[Made], everywhere: str) -> Iterator[Made]:
+        for count, record in enumerate(self.kind.tell(scene)):
+            yield from self._records(record, scene, count, last, everywhere)
 
     def _scene(self, number: int) -> Scene | None:
         """Return when and about whom there is something to report, if there is."""
@@ -122,19 +138,24 @@ class Flow:
         )  # fmt: skip
 
     def _occurs(self, number: int) -> date | None:
-        until, gone = self.span.until, self.population.dies(number, self.span.months)
+        until = self.span.until
         if self.contract == "death.v1":
+            gone = self._gone(number)
             return None if gone is None else until - timedelta(days=gone)
         if self.kind.per_million == MILLION:
-            return None if gone is not None else until
+            return None if self._gone(number) is not None else until
         chance = Chance(self.population.key, f"when {self.agency} {self.contract} {number}")
         ago = self._birthday(number)
         if ago is None:
             if not chance.happens(self._rate):
                 return None
             ago = chance.below(self.span.days)
+        gone = self._gone(number)
         # The dead do nothing any more.
         return None if gone is not None and ago <= gone else until - timedelta(days=ago)
+
+    def _gone(self, number: int) -> int | None:
+        return self.population.dies(number, self.span.months)
 
     def _birthday(self, number: int) -> int | None:
         """Return how many days ago an eighteenth birthday was that is to be told, or None."""
@@ -172,20 +193,19 @@ class Flow:
         octets = self.writer.record(written)
         if treatment == noise.OUT_OF_ORDER:
             answer = replace(answer, noise=(*answer.noise, noise.OUT_OF_ORDER))
-            last.append(Made(octets, ref, "assert", answer, record))
+            last.append(Made(octets, ref, "assert", answer, record, ref))
             return
-        yield Made(octets, ref, "assert", answer, record)
+        yield Made(octets, ref, "assert", answer, record, ref)
         if treatment == noise.AGAIN:
             if chance.below(2):
                 octets = self.writer.record(self._noise.reworded(form))
-            last.append(
-                Made(octets, ref, "assert", Answer(DUPLICATE, noise=(noise.AGAIN,)), record, again=True)
-            )
+            answer = Answer(DUPLICATE, noise=(noise.AGAIN,))
+            last.append(Made(octets, ref, "assert", answer, record, ref, again=True))
         elif treatment == noise.OTHER_CONTENT and self.voice.writes("person.name"):
             other = record | {"person.name": f"{record['person.name']} زيدان"}
             octets = self.writer.record(self._form(other, ref, "assert") or form)
             answer = Answer(REFUSED, "record.conflict", noise=(noise.OTHER_CONTENT,))
-            last.append(Made(octets, ref, "assert", answer, other, again=True))
+            last.append(Made(octets, ref, "assert", answer, other, ref, again=True))
         yield from self._followers(treatment, record, ref, waits=answer.outcome == QUARANTINED)
 
     def _followers(self, treatment: str, record: Record, ref: str, *, waits: bool) -> Iterator[Made]:
@@ -201,7 +221,7 @@ class Flow:
             outcome, code = (QUARANTINED, "review.prior") if waits else (follower.outcome, follower.code)
             remarks = (_LATE,) if outcome != REFUSED and is_late(self.kind, record) else ()
             answer = Answer(outcome, code, remarks, (treatment,))
-            yield Made(self.writer.record(form), later, follower.op, answer, record)
+            yield Made(self.writer.record(form), later, follower.op, answer, record, ref)
 
     def _told(self, record: Record, scene: Scene, treatment: str) -> tuple[Record, tuple[str, ...]]:
         """Tell a record as people tell it: with another spelling, two names instead of four, a wrong name."""

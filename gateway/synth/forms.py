@@ -71,6 +71,11 @@ class Voice:
         """Whether the agency has a place for a field."""
         return any(slot.target == target for slot in self.slots)
 
+    def said(self, payload: Payload) -> dict[str, Value]:
+        """Return what reaches a recipient of a record: the fields that the agency has a place for."""
+        told = {slot.target: payload[slot.target] for slot in self.slots if slot.target in payload}
+        return {**told, **self.constants}
+
     def form(self, payload: Payload) -> Form | None:
         """Return the record in the agency's words; None when the agency has no words for it.
 

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 
 import contracts
+from gateway.synth.demography import GOVERNORATES
 
 ARGUMENTS = [
     "--seed", "a seed", "--persons", "12000", "--months", "12", "--intensity", "20",
@@ -55,6 +56,14 @@ def test_beside_each_file_stand_as_many_answers_as_it_has_records(whole):
         assert answer["position"] == position
         assert row.decode().split(";")[0] == answer["ref"]
         assert set(answer) == {"position", "ref", "op", "outcome", "code", "remarks", "noise"}
+
+
+def test_states_are_told_once_a_person_and_only_of_reserved_numbers(whole):
+    parts = sorted((whole[0] / "states").glob("*.ndjson"))
+    assert [part.name for part in parts] == ["000000.ndjson", "000001.ndjson"]
+    known = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()]
+    assert 11_000 < len({one["nid"] for one in known}) == len(known) <= 12_000
+    assert {int(one["nid"][7:9]) for one in known} <= {int(code) + 40 for code in GOVERNORATES}
 
 
 def test_parts_of_a_snapshot_have_manifests_that_hold(whole):

@@ -47,8 +47,7 @@ def outcomes(flow, number, seen):
 
 def meant(one, flow):
     """The canonical record that was meant, as far as its agency has a place for it."""
-    flat = {slot.target: one.record[slot.target] for slot in flow.voice.slots if slot.target in one.record}
-    flat |= flow.voice.constants | {"source_ref": one.ref, "op": one.op}
+    flat = flow.voice.said(one.record) | {"source_ref": one.ref, "op": one.op}
     whole = {}
     for target, value in flat.items():
         *folders, name = target.split(".")
