@@ -8,7 +8,7 @@ from contracts.binding_documents import BindingDocument, Csv, MappingDocument
 from contracts.codes import CodeList
 from contracts.contract import Contract
 from contracts.errors import Problem, Refused
-from contracts.folder import Complain, Files, yaml_model
+from contracts.folder import MISSING_AR, Complain, Files, yaml_model
 from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping, compile_mapping
 from contracts.source import FRAMINGS, Source, csv_source, json_source, xml_source
@@ -33,8 +33,8 @@ def load(
     """
     before = len(problems)
 
-    def complain(file: str, where: str, rule: str, message: str) -> None:
-        problems.append(Problem(f"{folder}/{file}", where, rule, message))
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+        problems.append(Problem(f"{folder}/{file}", where, rule, message, message_ar))
 
     document = yaml_model(BindingDocument, files, folder, "binding.yaml", complain)
     mapping = yaml_model(MappingDocument, files, folder, "mapping.yaml", complain)
@@ -42,10 +42,13 @@ def load(
         return None
     _, agency, event, major = folder.split("/")
     if (document.agency, document.contract) != (agency, f"{event}.{major}"):
-        complain("binding.yaml", "", "catalogue.name", f"must be agency {agency}, contract {event}.{major}")
+        message = f"must be agency {agency}, contract {event}.{major}"
+        message_ar = f"يجب أن تكون الجهة {agency} والعقد {event}.{major}"
+        complain("binding.yaml", "", "catalogue.name", message, message_ar)
     contract = contracts.get(document.contract)
     if contract is None:
-        complain("binding.yaml", "contract", "catalogue.name", f"there is no contract {document.contract}")
+        message, message_ar = f"there is no contract {document.contract}", f"لا يوجد عقد {document.contract}"
+        complain("binding.yaml", "contract", "catalogue.name", message, message_ar)
     _check_media_types(document, complain)
     name = _SOURCE_FILES[document.format]
     source = _source(document, mapping, name, files.get(f"{folder}/{name}"), complain)
@@ -85,16 +88,23 @@ def _check_media_types(document: BindingDocument, complain: Complain) -> None:
                 "media_types",
                 "catalogue.media_type",
                 f"{media_type} does not hold {document.format}",
+                f"النوع {media_type} لا يصلح للصيغة {document.format}",
             )
     if document.format == "json" and document.encoding != "utf-8":
-        complain("binding.yaml", "encoding", "catalogue.encoding", "JSON is always UTF-8 (RFC 8259 §8.1)")
+        complain(
+            "binding.yaml",
+            "encoding",
+            "catalogue.encoding",
+            "JSON is always UTF-8 (RFC 8259 §8.1)",
+            "ترميز JSON دائمًا UTF-8 بنص RFC 8259 §8.1",
+        )
 
 
 def _source(
     document: BindingDocument, mapping: MappingDocument, name: str, octets: bytes | None, complain: Complain
 ) -> Source | None:
     if octets is None:
-        complain(name, "", "catalogue.missing", "is missing")
+        complain(name, "", "catalogue.missing", "is missing", MISSING_AR)
         return None
     try:
         if document.format == "json":
@@ -118,7 +128,8 @@ def _mapping(
 ) -> CompiledMapping | None:
     for target in mapping.fields:
         if schema_lint.resolve(contract.schema, "/" + target.replace(".", "/")) is None:
-            complain("mapping.yaml", f"fields.{target}", "catalogue.target", "the contract has no such field")
+            message, message_ar = "the contract has no such field", "لا يوجد حقل بهذا الاسم في العقد"
+            complain("mapping.yaml", f"fields.{target}", "catalogue.target", message, message_ar)
     written = {target.partition(".")[0] for target in mapping.fields}
     required = contract.schema.get("required")
     for name in required if isinstance(required, list) else []:
@@ -128,6 +139,7 @@ def _mapping(
                 "fields",
                 "catalogue.target",
                 f"nothing gives {name}, which the contract requires",
+                f"لا شيء يكتب الحقل {name}، والعقد يوجبه",
             )
     try:
         return compile_mapping(mapping, source, codes, contract.checker)

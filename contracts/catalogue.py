@@ -141,7 +141,8 @@ def _sort(files: Mapping[str, bytes], problems: list[Problem]) -> tuple[list[str
         elif _CODES_FILE.fullmatch(file):
             code_files.append(file)
         elif file != _LISTS:
-            problems.append(Problem(file, "", "catalogue.file", "does not belong here; see _meta/README.md"))
+            message, message_ar = "does not belong here; see _meta/README.md", "ليس هذا مكان الملف"
+            problems.append(Problem(file, "", "catalogue.file", message, message_ar))
     return list(contract_folders), list(binding_folders), code_files
 
 
@@ -152,7 +153,8 @@ def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Pro
     for file in names:
         name = file.removeprefix("_codes/").removesuffix(".csv")
         if name not in about:
-            problems.append(Problem(file, "", "catalogue.codes", "lists.yaml says nothing of this list"))
+            message, message_ar = "lists.yaml says nothing of this list", "القائمة غير مذكورة في lists.yaml"
+            problems.append(Problem(file, "", "catalogue.codes", message, message_ar))
             continue
         try:
             lists[name] = codes.parse(name, files[file], about[name])
@@ -160,16 +162,22 @@ def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Pro
             problems.append(Problem(file, "", "catalogue.codes", str(problem)))
         found = hashlib.sha256(files[file]).hexdigest()
         if found != about[name].sha256:
-            message = f"changed since version {about[name].version}; write a new version and sha256 {found}"
-            problems.append(Problem(_LISTS, name, "catalogue.codes", message))
+            version = about[name].version
+            message = f"changed since version {version}; write a new version and sha256 {found}"
+            message_ar = f"تغيّرت القائمة بعد الإصدار {version}؛ اكتب إصدارًا جديدًا وsha256 بالقيمة {found}"
+            problems.append(Problem(_LISTS, name, "catalogue.codes", message, message_ar))
     wanted = [f"_codes/{name}.csv" for name in sorted({*about, *_NEEDED})]
-    problems += [Problem(file, "", "catalogue.missing", "is missing") for file in wanted if file not in names]
+    problems += [
+        Problem(file, "", "catalogue.missing", "is missing", folder.MISSING_AR)
+        for file in wanted
+        if file not in names
+    ]
     return lists
 
 
 def _list_documents(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, CodeListDocument]:
-    def complain(file: str, where: str, rule: str, message: str) -> None:
-        problems.append(Problem(f"_codes/{file}", where, rule, message))
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+        problems.append(Problem(f"_codes/{file}", where, rule, message, message_ar))
 
     document = folder.yaml_model(CodeListsDocument, files, "_codes", "lists.yaml", complain)
     return document.root if document else {}

@@ -7,7 +7,7 @@ from contracts.codes import CodeList
 from contracts.contract import Contract, Example
 from contracts.documents import ContractProperties, OdcsDocument, Rule
 from contracts.errors import Problem, Refused
-from contracts.folder import Complain, Files, model, yaml_model
+from contracts.folder import MISSING_AR, Complain, Files, model, yaml_model
 from contracts.judging import compile_judge
 from contracts.schemas import Checker, Schema, compile_schema, reader_schema
 from contracts.strict_json import parse
@@ -28,8 +28,8 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
     before = len(problems)
     name = folder.removeprefix("canonical/").replace("/", ".")
 
-    def complain(file: str, where: str, rule: str, message: str) -> None:
-        problems.append(Problem(f"{folder}/{file}", where, rule, message))
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+        problems.append(Problem(f"{folder}/{file}", where, rule, message, message_ar))
 
     odcs = yaml_model(OdcsDocument, files, folder, "contract.odcs.yaml", complain)
     properties = _properties(odcs, complain) if odcs else None
@@ -37,7 +37,11 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
     if odcs is None or properties is None or schema is None:
         return None
     if odcs.name != name:
-        complain("contract.odcs.yaml", "name", "catalogue.name", f"must be {name}, as the folder is called")
+        message, message_ar = (
+            f"must be {name}, as the folder is called",
+            f"يجب أن يكون {name}، وهو اسم المجلد",
+        )
+        complain("contract.odcs.yaml", "name", "catalogue.name", message, message_ar)
     for where, message in _unfit(schema, properties):
         complain("contract.odcs.yaml", where, "catalogue.pointer", message)
     for where, message in _unknown_codes(schema, "", codes):
@@ -111,7 +115,7 @@ def _incomplete(
 
 def _schema(octets: bytes | None, complain: Complain) -> Schema | None:
     if octets is None:
-        complain("schema.json", "", "catalogue.missing", "is missing")
+        complain("schema.json", "", "catalogue.missing", "is missing", MISSING_AR)
         return None
     try:
         schema = parse(octets)

@@ -6,21 +6,28 @@ Because no later step opens a file, no contract, mapping or schema can reach out
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from contracts.errors import Invalid, Problem
 
+MISSING_AR = "الملف غير موجود"
+
 Files = Mapping[str, bytes]
 """Every file of a catalogue: path relative to its root, and octets."""
 
-Complain = Callable[[str, str, str, str], None]
-"""Takes file (within the folder at hand), place, rule and message."""
+
+class Complain(Protocol):
+    """Takes what is wrong with the folder at hand."""
+
+    def __call__(self, file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+        """Take file (within the folder), place, rule and message; the last in Arabic too, where that says more."""
+
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -148,7 +155,7 @@ def yaml_model(kind: type[_Model], files: Files, folder: str, file: str, complai
     """Read `folder/file` as a YAML document of `kind`; complain and return None when it is not one."""
     octets = files.get(f"{folder}/{file}")
     if octets is None:
-        complain(file, "", "catalogue.missing", "is missing")
+        complain(file, "", "catalogue.missing", "is missing", MISSING_AR)
         return None
     try:
         value = yaml_document(octets)
@@ -158,6 +165,10 @@ def yaml_model(kind: type[_Model], files: Files, folder: str, file: str, complai
     return model(kind, value, file, "", complain)
 
 
+_KEYS_AR = {"missing": "مفتاح لازم غير موجود", "extra_forbidden": "مفتاح غير معروف"}
+"""The usual mistakes, by what pydantic calls them."""
+
+
 def model(kind: type[_Model], value: object, file: str, prefix: str, complain: Complain) -> _Model | None:
     """Return `value` as a document of `kind`; complain and return None when it is not one."""
     try:
@@ -165,5 +176,5 @@ def model(kind: type[_Model], value: object, file: str, prefix: str, complain: C
     except ValidationError as problem:
         for error in problem.errors(include_url=False, include_input=False):
             where = prefix + ".".join(str(step) for step in error["loc"])
-            complain(file, where, "catalogue.document", error["msg"])
+            complain(file, where, "catalogue.document", error["msg"], _KEYS_AR.get(error["type"], ""))
         return None

@@ -136,5 +136,5 @@ def _written(field: Field_) -> list[object]:
     return words
 
 
-def _silent(_file: str, _where: str, _rule: str, _message: str) -> None:
+def _silent(_file: str, _where: str, _rule: str, _message: str, _message_ar: str = "", /) -> None:
     """Say nothing: the folder has been loaded before."""

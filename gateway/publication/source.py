@@ -57,8 +57,8 @@ def library(files: Files) -> Library:
     catalogue = compile_files(files)
     problems: list[Problem] = []
 
-    def complain(file: str, where: str, rule: str, message: str) -> None:
-        problems.append(Problem(file, where, rule, message))
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+        problems.append(Problem(file, where, rule, message, message_ar))
 
     mappings, bindings = {}, {}
     for agency, name in catalogue.bindings:

@@ -160,6 +160,28 @@ def test_in_arabic_the_particulars_are_arabic_too(desk):
     assert not re.search("[a-z]+ [a-z]+ [a-z]+", re.sub("→.*", "", told)), told
 
 
+def test_what_is_wrong_with_a_binding_is_arabic_too(desk):
+    rewrite(desk / MOH / "binding.yaml", "[application/json, application/x-ndjson]", "[text/csv]")
+    rewrite(desk / MOH / "binding.yaml", "encoding: utf-8", "encoding: windows-1256")
+    rewrite(desk / MOH / "mapping.yaml", "office_code:", "office:")
+    told = run("check", desk / MOH, "--lang", "ar").output
+    assert "النوع text/csv لا يصلح للصيغة json" in told
+    assert "ترميز JSON دائمًا UTF-8" in told
+    assert "لا يوجد حقل بهذا الاسم في العقد" in told
+    assert "لا شيء يكتب الحقل office_code، والعقد يوجبه" in told
+    (desk / MOH / "notes.txt").write_text("nothing")
+    told += run("check", desk / MOH, "--lang", "ar").output
+    assert "ليس هذا مكان الملف" in told
+    (desk / MOH / "notes.txt").unlink()
+    rewrite(desk / MOH / "binding.yaml", "owner:", "owned_by:")
+    (desk / MOH / "mapping.yaml").unlink()
+    told += run("check", desk / MOH, "--lang", "ar").output
+    assert "مفتاح غير معروف" in told
+    assert "مفتاح لازم غير موجود" in told
+    assert "الملف غير موجود" in told
+    assert not re.search("[a-z]+ [a-z]+ [a-z]+", re.sub("→.*", "", told)), told
+
+
 def test_the_ending_of_a_sample_says_how_it_holds_its_records(desk):
     rewrite(
         desk / MOH / "binding.yaml",
