@@ -27,15 +27,9 @@ from adapters.sftp.journal import listing
 from benchmarks.figures import Figure, rate
 from benchmarks.intake import highest_mib
 from gateway.demo import rabbitmq
-from gateway.demo.site import (
-    BROKER_ACCOUNT,
-    BROKER_DELIVERY,
-    BROKER_READER,
-    Running,
-    Site,
-    free_ports,
-    site,
-)
+from gateway.demo.running import Running
+from gateway.demo.set_up import site
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, free_ports
 from gateway.log.store import open_reader
 
 CSV, XML = "eligibility-gained.v1", "death.v1"

@@ -24,7 +24,7 @@ from gateway.ports import Queue
 from gateway.queue import topology
 from gateway.queue.amqp import Broker
 from gateway.queue.local import LocalQueue
-from gateway.queue.local_file import PAGE_BYTES
+from gateway.queue.local_file import PRAGMAS
 from gateway.queue.rabbitmq import RabbitMQ
 from gateway.queue.relay import AT_ONCE, Relay
 
@@ -144,7 +144,7 @@ def _rate_of_pika(broker: Broker, bodies: Sequence[bytes]) -> float:
 def _rate_of_sqlite(path: Path, bodies: Sequence[bytes]) -> float:
     """Insert with nothing around it, as many to a commit as the relay publishes together."""
     file = sqlite3.connect(path, isolation_level=None)
-    for pragma in (f"page_size = {PAGE_BYTES}", "journal_mode = WAL", "synchronous = FULL"):
+    for pragma in (*PRAGMAS, "journal_mode = WAL", "synchronous = FULL"):
         file.execute(f"PRAGMA {pragma}")
     file.execute("CREATE TABLE body (seq INTEGER PRIMARY KEY, octets BLOB)")
     began = time.perf_counter()
