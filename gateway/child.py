@@ -110,7 +110,11 @@ class Child(asyncio.Protocol):
     def end(self) -> None:
         """End the process, whatever it is at."""
         self._process.kill()
-        self._let_go()
+        self._process.join()
+        if self._transport is None:
+            self._ours.close()
+        else:
+            self._transport.close()
 
     def finish(self, timeout_s: float) -> None:
         """Ask nothing more, and give the process some time to do what it was asked."""
@@ -118,13 +122,6 @@ class Child(asyncio.Protocol):
             self._ours.shutdown(socket.SHUT_WR)
         self._process.join(timeout_s)
         self.end()
-
-    def _let_go(self) -> None:
-        self._process.join()
-        if self._transport is None:
-            self._ours.close()
-        else:
-            self._transport.close()
 
 
 def asked(wire: BinaryIO) -> Iterator[tuple[int, bytes]]:
