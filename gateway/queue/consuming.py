@@ -8,7 +8,7 @@ is never a second copy of it, and a recipient that takes nothing for a while hol
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -26,11 +26,15 @@ from gateway.records import Message
 IDLE_S = 1.0
 LOOK_S = 5.0
 """How often queues that did not exist are looked for again: they appear with the first message for them."""
+FORGOTTEN_S = 30.0
+"""With nothing to do for this long while messages wait, the broker is taken to have forgotten that it is consumed
+from: a queue that was deleted and made again can come back without its consumers, and nothing says so."""
 OUTAGE_S = 30.0
 """After this long without a broker, whoever consumes is told, and decides."""
 PARK_AGAIN_S = 30.0
 
-Present = Callable[[Sequence[str]], Sequence[str]]
+Waiting = Callable[[Sequence[str]], Mapping[str, int]]
+"""How many messages wait in those of the queues that exist."""
 
 
 class _Settle(Protocol):
@@ -70,16 +74,17 @@ class Loan:
 class Consumer:
     """One connection that consumes from several queues until `close`, with up to `prefetch` loans of each."""
 
-    def __init__(self, broker: Broker, queues: Sequence[str], prefetch: int, present: Present) -> None:
+    def __init__(self, broker: Broker, queues: Sequence[str], prefetch: int, waiting: Waiting) -> None:
         self._prefetch = prefetch
-        self._present = present
-        self._here = set(present(queues))
+        self._waiting = waiting
+        self._here = set(waiting(queues))
         self._missing = set(queues) - self._here
-        self._looked = time.monotonic()
+        self._looked = self._busy = time.monotonic()
         self._lost_at: float | None = None
         self._arrived: SimpleQueue[Loan] = SimpleQueue()
         # The connection's thread only, from here on.
         self._channel: Channel | None = None
+        self._on_loan = 0
         self._due: dict[str, float] = {}  # when held messages may come again, on whatever connection
         self._parking: dict[int, Loan] = {}  # by the tag of what was published to the parking queue
         self._published = 0
@@ -94,6 +99,7 @@ class Consumer:
         """Yield loans as they come, None when none came for a second."""
         while True:
             self._look_again()
+            self._look_forgotten()
             if self._lost_at is not None and time.monotonic() - self._lost_at > OUTAGE_S:
                 raise Unavailable(CODE, self._connection.problem)
             try:
@@ -115,6 +121,7 @@ class Consumer:
     def forget(self, loan: Loan) -> None:
         """Acknowledge a loan; in the connection's thread, as all that follows."""
         if loan.channel.is_open:
+            self._on_loan -= 1
             loan.channel.basic_ack(loan.tag)
 
     def hold(self, loan: Loan, after_s: float) -> None:
@@ -144,19 +151,35 @@ class Consumer:
 
     def _give_back(self, loan: Loan) -> None:
         if loan.channel.is_open:
+            self._on_loan -= 1
             loan.channel.basic_reject(loan.tag, requeue=True)
 
     def _look_again(self) -> None:
         if self._missing and self._lost_at is None and time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
-            found = self._present(sorted(self._missing))
+            found = self._look(self._missing)
             self._missing.difference_update(found)
             self._here.update(found)
-            self.run(partial(self._consume, found))
+            self.run(partial(self._consume, sorted(found)))
+
+    def _look_forgotten(self) -> None:
+        now = time.monotonic()
+        if self._on_loan or self._lost_at is not None:
+            self._busy = now
+        elif now - self._busy > FORGOTTEN_S:
+            self._busy = now
+            if any(self._look(self._here).values()) and not self._on_loan:
+                self._connection.start_over()
+
+    def _look(self, queues: Collection[str]) -> Mapping[str, int]:
+        try:
+            return self._waiting(sorted(queues))
+        except Unavailable:  # which the connection that consumes learns as well, and gives it time
+            return {}
 
     def _ready(self, channel: Channel) -> None:
         self._parking.clear()
-        self._published = 0
+        self._published = self._on_loan = 0
         channel.basic_qos(prefetch_count=self._prefetch)
         channel.confirm_delivery(self._on_confirm)
         channel.add_on_return_callback(self._on_return)
@@ -186,6 +209,7 @@ class Consumer:
         returns = (properties.headers or {}).get("x-delivery-count", 0)
         message = Message(properties.message_id or "", queue, body)
         loan = Loan(message, returns + 1, channel, method.delivery_tag, self)
+        self._on_loan += 1
         early_s = self._due.pop(message.id, 0.0) - time.monotonic()
         if early_s > 0:
             channel.connection.ioloop.call_later(early_s, partial(self._arrived.put, loan))
@@ -193,10 +217,11 @@ class Consumer:
             self._arrived.put(loan)
 
     def _on_cancel(self, frame: pika.frame.Method) -> None:
-        """Look for a queue that somebody deleted until it is there again."""
+        """Look for a queue that somebody deleted until it is there again, on a channel that never knew it."""
         queue = frame.method.consumer_tag
         self._here.discard(queue)
         self._missing.add(queue)
+        self._connection.start_over()
 
     def _on_return(
         self, _channel: Channel, _method: object, properties: pika.BasicProperties, _body: object

@@ -60,7 +60,7 @@ class RabbitMQ:
         """As `ports.Queue` says. Reconnects by itself; raises when the broker was away for 30 s."""
         if self._declares:
             self._declare(set(queues))
-        consumer = Consumer(self._broker, queues, prefetch, self._present)
+        consumer = Consumer(self._broker, queues, prefetch, self._waiting)
         try:
             yield iter(consumer)
         finally:
@@ -68,11 +68,11 @@ class RabbitMQ:
 
     def depth(self, queue: str) -> int:
         """As `ports.Queue` says; 0 when there is no such queue. Opens a connection: not for hot paths."""
-        return self._waiting(topology.queue_name(queue))
+        return self._depth(topology.queue_name(queue))
 
     def parked_depth(self, queue: str) -> int:
         """As `Parking` says; 0 when there is no such queue."""
-        return self._waiting(topology.parked_name(queue))
+        return self._depth(topology.parked_name(queue))
 
     def parked(self, queue: str, limit: int) -> Sequence[Parked]:
         """As `Parking` says."""
@@ -129,12 +129,12 @@ class RabbitMQ:
                 topology.declare(self._broker, unknown, self._settle_s)
                 self._declared.update(unknown)
 
-    def _waiting(self, name: str) -> int:
+    def _depth(self, name: str) -> int:
         return topology.waiting(self._broker, [name]).get(name, 0)
 
-    def _present(self, queues: Sequence[str]) -> Sequence[str]:
+    def _waiting(self, queues: Sequence[str]) -> dict[str, int]:
         names = {topology.queue_name(queue): queue for queue in queues}
-        return [names[name] for name in topology.waiting(self._broker, list(names))]
+        return {names[name]: count for name, count in topology.waiting(self._broker, list(names)).items()}
 
 
 def _parked(queue: str, properties: pika.BasicProperties, octets: int) -> Parked:
