@@ -14,7 +14,7 @@ from crypto.openbao.kv import KeptFiles, SshKeyName, SshKeys
 from gateway.errors import Rejected, Unavailable
 from gateway.files import FileAgency, Folder, Poll, SftpServer
 from gateway.registry import Agency
-from gateway.registry.by_sftp import Server
+from gateway.registry.by_sftp import Fetched, Server
 from gateway.registry.snapshot import Snapshot
 from gateway.rules import RECORD_MAX_BYTES
 
@@ -96,6 +96,12 @@ def sftp_server(server: Server, folder: str) -> SftpServer:
     return SftpServer(server.addresses, server.user, server.host_keys, folder.rstrip("/"), server.timeout_s)
 
 
+def poll(fetched: Fetched) -> Poll:
+    """Return what is fetched from an agency's own server."""
+    server = sftp_server(fetched.server, fetched.folder)
+    return Poll(fetched.contract, server, fetched.answers or "", fetched.every_s)
+
+
 def _agencies(snapshot: Snapshot, at_ms: int) -> dict[str, FileAgency]:
     return {
         agency.name: made
@@ -116,10 +122,7 @@ def _agency(snapshot: Snapshot, agency: Agency, at_ms: int) -> FileAgency | None
         max_bytes=files.max_bytes,
         max_files=files.max_files,
         folders=_folders(snapshot, agency.name, at_ms),
-        polls=tuple(
-            Poll(each.contract, sftp_server(each.server, each.folder), each.answers or "", each.every_s)
-            for each in files.fetched
-        ),
+        polls=tuple(map(poll, files.fetched)),
     )
 
 

@@ -23,12 +23,12 @@ from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
 from adapters.sftp.session import Session
 from adapters.sftp.tree import Tree
-from adapters.sftp.trying import tried
+from adapters.sftp.trying import tried, tried_fetching
 from gateway.doors import Mailbox, Refusals
 from gateway.errors import IsnadError
 from gateway.files import FileAgencies, FileProgress, Files, SftpServer
 
-__all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress", "tried"]
+__all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress", "tried", "tried_fetching"]
 
 JOURNAL = "journal.db"
 HOUSEKEEPING_S, POLL_S = 30.0, 1.0

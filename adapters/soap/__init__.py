@@ -15,7 +15,7 @@ from adapters.soap.polling import Poller, Round
 from adapters.soap.service import Place, Service
 from adapters.soap.shape import OURS, CallShape, RecordShape, Shape
 from adapters.soap.taking import Taking
-from adapters.soap.trying import tried
+from adapters.soap.trying import tried, tried_fetching
 from adapters.soap.wsdl import describe
 
 PATH = "/soap/"
@@ -36,4 +36,5 @@ __all__ = [
     "application",
     "describe",
     "tried",
+    "tried_fetching",
 ]

@@ -136,6 +136,10 @@ class Service:
         self._breaker.succeeded()
         return Said(answer, self._transport.origin, self._transport.envelope)
 
+    def offers(self, operation: str) -> bool:
+        """Return whether the service, as its shape says, has one of the calls that the gateway makes."""
+        return operation in self._shape.calls
+
     def _check_answers(self, operation: str) -> None:
         """Refuse an element of the WSDL that is not what this operation answers."""
         expected = self._service._binding.get(operation).output.body.qname  # noqa: SLF001  zeep shows it nowhere else

@@ -11,15 +11,18 @@ from pathlib import Path
 import structlog
 
 from crypto.openbao.decryption import EnvelopeKey
+from crypto.openbao.kv import SshKeys
 from crypto.openbao.messages import MessageSigner
 from crypto.pki import GatewayTls
 from gateway import metrics
-from gateway.answered import AnswerDesk
+from gateway.answered import answer_desk
 from gateway.app.engine import Engine, engine
 from gateway.app.files import file_intake
 from gateway.app.parts import adapters, beside_rest, client_issuers, port_config
 from gateway.app.process import HOUSEKEEPING_S, LOOK_S, every, told_to_stop
 from gateway.app.services import Answers, Caller, Pollers
+from gateway.app.trying import Fetching
+from gateway.beside import Desk
 from gateway.cursors import CursorFile
 from gateway.decryption import MessageDecryption
 from gateway.doors import Gateway, Health
@@ -28,6 +31,7 @@ from gateway.errors import Unavailable
 from gateway.https.config import Config
 from gateway.identities import Certificates
 from gateway.interpreter import share_the_interpreter, spare_the_collector
+from gateway.onboarding.fetching import trial_desk
 from gateway.publishing import Publishing
 from gateway.replays import StoredReplays
 from gateway.settings import Settings
@@ -50,8 +54,7 @@ async def serve(folder: Path) -> None:
     async with engine(folder, settings) as behind, AsyncExitStack() as stack:
         envelopes = stack.enter_context(closing(EnvelopeFile(beside / ENVELOPES, behind.rules)))
         cursors = stack.enter_context(closing(CursorFile(beside / "cursors.db")))
-        living, role = behind.living, settings.keys.intake.role
-        names = settings.serve.listen.server_names
+        living, role, names = behind.living, settings.keys.intake.role, settings.serve.listen.server_names
         # The doors, and where they are.
         board = behind.board()
         gateway = _doors(behind, envelopes, board)
@@ -80,10 +83,10 @@ async def serve(folder: Path) -> None:
 
         caller = Caller(tls, MessageSigner(behind.session, role, names[0]), gateway.signatures)
         pollers = Pollers(caller, behind.accept, envelopes, cursors)
-        desk = AnswerDesk(
-            beside, Answers(lambda: living.current, gateway.signatures, behind.accept, envelopes)
-        )
-        await desk.start()
+        trials = Fetching(lambda: living.current, tls, caller, cursors, SshKeys(behind.session, "intake"))
+        desks = _desks(behind, gateway, trials)
+        for desk in desks:
+            await desk.start()
         spare_the_collector()
         log.info("gateway.started", port=listener.port)
         chores = [
@@ -97,7 +100,8 @@ async def serve(folder: Path) -> None:
             asyncio.create_task(every(HOUSEKEEPING_S, behind.housekeeping, stop)),
         ]
         await stop.wait()
-        await desk.stop()
+        for desk in desks:
+            await desk.stop()
         await pollers.stop(float(settings.stop_grace_s))
         # Take nothing more, finish what was begun, then let go in the reverse order of the above.
         if files is not None:
@@ -110,6 +114,13 @@ async def serve(folder: Path) -> None:
             behind.refusals.leave(behind.spool)
         await asyncio.to_thread(behind.relay.stop, float(settings.stop_grace_s))
         log.info("gateway.stopped")
+
+
+def _desks(behind: Engine, gateway: Gateway, trials: Fetching) -> tuple[Desk, ...]:
+    """Return where other processes of this machine ask: with what agencies answer, and to have ways to them tried."""
+    beside = Path(behind.settings.store.path).parent
+    answers = Answers(lambda: behind.living.current, gateway.signatures, behind.accept, gateway.envelopes)
+    return answer_desk(beside, answers), trial_desk(beside, trials)
 
 
 def _doors(behind: Engine, envelopes: EnvelopeFile, board: Health) -> Gateway:

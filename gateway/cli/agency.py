@@ -41,8 +41,9 @@ def agency() -> None:
 def test(config: Path, name: str, minutes: int, as_json: bool) -> None:  # noqa: FBT001  a flag
     """Try the way to agency NAME and look at what came from it: what is wrong, and what to do, in both languages.
 
-    Have the agency send the test operation of its adapter first. The way to it is tried as the delivery process: let
-    it in once with `isnad keys admit deliver`. Exit status 1 when something is wrong.
+    Have the agency send the test operation of its adapter first. Where records are delivered to it, that way is tried
+    as the delivery process: let the command in once with `isnad keys admit deliver`. Where the gateway fetches, the
+    running `isnad serve` tries. Exit status 1 when something is wrong.
     """
     settings = loaded(config)
     contracts = Path(settings.contracts) if settings.contracts else None

@@ -38,7 +38,7 @@ class Finding:
         place = f" ({self.detail})" if self.detail else ""
         if not self.code:
             return (f"ok    {self.about}{place}",)
-        first = f"{'WRONG' if self.wrong else 'soon '} {self.about}{place}: {self.code}"
+        first = f"{'WRONG' if self.wrong else 'note '} {self.about}{place}: {self.code}"
         text = CODES.get(self.code)
         if text is None:
             return (first,)

@@ -30,13 +30,13 @@ def tries(
 ) -> Iterator[Finding]:
     """Yield what the agency tried within a span of time (Unix ms), and which strangers knocked meanwhile.
 
-    `operations` says how it can do the test operation, for one that has sent nothing.
+    `operations` says how it can do the test operation, for one that has sent nothing; empty if it need not.
     A stranger may be the agency itself, with a certificate that is not registered: nobody else can tell.
     """
     entries = list(_entries(db, agency, from_ms, until_ms))
     taken = Counter(entry["kind"] for entry in entries if entry["kind"] in TAKEN)
     refused = Counter(str(entry["code"]) for entry in entries if entry["kind"] in REFUSED)
-    if not taken:
+    if not taken and operations:
         yield Finding("a test message from the agency", "agency.silent", operations)
     for kind, times in sorted(taken.items()):
         yield Finding(kind, detail=f"{times} times")

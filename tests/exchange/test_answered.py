@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.answered import ANSWER_MAX_BYTES, ANSWERS, AnswerDesk, Given, Take, hand_in
+from gateway.answered import ANSWER_MAX_BYTES, ANSWERS, Given, Take, answer_desk, hand_in
 from gateway.errors import IsnadError, Rejected, Unavailable
 
 GIVEN = Given("ppo", "verification.v1", "ab" * 32, b"<said/>")
@@ -19,7 +19,7 @@ GIVEN = Given("ppo", "verification.v1", "ab" * 32, b"<said/>")
 
 @asynccontextmanager
 async def open_desk(folder: Path, take: Take) -> AsyncIterator[None]:
-    desk = AnswerDesk(folder, take)
+    desk = answer_desk(folder, take)
     await desk.start()
     try:
         yield
@@ -67,7 +67,7 @@ async def test_an_error_of_ours_says_nothing_of_the_answer(tmp_path: Path) -> No
 async def test_without_anybody_there_the_agency_is_to_be_asked_again(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         hand_in(tmp_path, GIVEN)
-    (tmp_path / ANSWERS).touch()
+    (tmp_path / ANSWERS.name).touch()
     with pytest.raises(Unavailable):
         hand_in(tmp_path, GIVEN)
 
@@ -85,7 +85,7 @@ async def test_what_is_no_answer_is_hung_up_on(tmp_path: Path, octets: bytes) ->
     def tried() -> bytes:
         with socket.socket(socket.AF_UNIX) as wire:
             wire.settimeout(30)
-            wire.connect(str(tmp_path / ANSWERS))
+            wire.connect(str(tmp_path / ANSWERS.name))
             wire.sendall(octets)
             return wire.recv(1)
 
@@ -99,14 +99,14 @@ async def test_only_its_user_may_connect_and_a_killed_process_leaves_nothing_in_
     folder = tmp_path / ("long" * 40)  # longer than the address of a socket may be
     folder.mkdir()
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(tmp_path / ANSWERS))
-    (tmp_path / ANSWERS).rename(folder / ANSWERS)
+        left.bind(str(tmp_path / ANSWERS.name))
+    (tmp_path / ANSWERS.name).rename(folder / ANSWERS.name)
     came: list[Given] = []
 
     async def take(given: Given) -> None:
         came.append(given)
 
     async with open_desk(folder, take):
-        assert stat.S_IMODE((folder / ANSWERS).stat().st_mode) == 0o600
+        assert stat.S_IMODE((folder / ANSWERS.name).stat().st_mode) == 0o600
         await asyncio.to_thread(hand_in, folder, GIVEN)
     assert came == [GIVEN]

@@ -15,13 +15,16 @@ import asyncssh
 import pytest
 from support.ssh import AgencyServer, key_pair
 
-from adapters.sftp import tried
+from adapters.sftp import tried, tried_fetching
 from gateway.codes import CODES
-from gateway.files import SftpServer
+from gateway.files import Poll, SftpServer
 from gateway.onboarding.finding import Finding
 
 STEPS = ["the host key", "the login", "listing the folder", "writing into the folder", "the clock",
          "renaming in the folder", "removing from the folder"]  # fmt: skip
+FETCHING = ["the host key", "the login", "listing the folder", "fetching from the folder"]
+ANSWERING = ["listing the folder of answers", "writing into the folder of answers", "the clock",
+             "renaming in the folder of answers", "removing from the folder of answers"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +52,13 @@ def of(theirs: AgencyServer, timeout_s: int = 20) -> SftpServer:
     return SftpServer((address,), theirs.user, (theirs.host_key,), str(theirs.incoming), timeout_s)
 
 
-def found(server: SftpServer, key: bytes | None) -> list[Finding]:
+def found(server: SftpServer, key: bytes) -> list[Finding]:
     return tried(server, server.addresses[0], key)
+
+
+def fetching(theirs: AgencyServer, ours: Path, folder: str = "", answers: str = "") -> list[Finding]:
+    server = replace(of(theirs), folder=folder or str(theirs.outgoing))
+    return tried_fetching(Poll("death.v1", server, answers, 300), server.addresses[0], ours.read_bytes())
 
 
 def test_one_that_is_well_and_nothing_stays_behind(theirs: AgencyServer, ours: Path, start) -> None:
@@ -60,9 +68,52 @@ def test_one_that_is_well_and_nothing_stays_behind(theirs: AgencyServer, ours: P
     assert list(theirs.incoming.iterdir()) == []
 
 
-def test_without_our_key_its_host_key_is_all_that_is_looked_at(theirs: AgencyServer, start) -> None:
+def test_one_that_is_fetched_from_is_read_and_gets_answers_and_nothing_stays_behind(
+    theirs: AgencyServer, ours: Path, start
+) -> None:
     start()
-    assert [(one.about, one.code) for one in found(of(theirs), None)] == [("the host key", "")]
+    (theirs.outgoing / "june.csv").write_bytes(b"a,b\r\n")
+    findings = fetching(theirs, ours, answers=str(theirs.outgoing))
+    assert [(one.about, one.code) for one in findings] == [(step, "") for step in (*FETCHING, *ANSWERING)]
+    assert [path.name for path in theirs.outgoing.iterdir()] == ["june.csv"]
+    (theirs.outgoing / "june.csv").unlink()
+    findings = fetching(theirs, ours)
+    assert [(one.about, one.code) for one in findings] == [(step, "") for step in FETCHING]
+    assert "no file" in findings[-1].detail
+
+
+FETCHING_FORBIDDEN = {
+    "listing the folder": ("-P opendir", "endpoint.folder_forbidden"),
+    "fetching from the folder": ("-P open", "endpoint.file_forbidden"),
+    "writing into the folder of answers": ("-R", "endpoint.folder_forbidden"),
+    "renaming in the folder of answers": ("-P rename", "endpoint.folder_forbidden"),
+    "removing from the folder of answers": ("-P remove", "endpoint.folder_forbidden"),
+}
+
+
+@pytest.mark.parametrize("step", FETCHING_FORBIDDEN)
+def test_what_its_account_may_not_do_to_be_fetched_from_is_named(
+    theirs: AgencyServer, ours: Path, start, step: str
+) -> None:
+    forbidden, code = FETCHING_FORBIDDEN[step]
+    (theirs.outgoing / "july.csv").write_bytes(b"a,b\r\n")
+    start(f"ForceCommand internal-sftp {forbidden}")
+    last = fetching(theirs, ours, answers=str(theirs.incoming))[-1]
+    assert (last.about, last.code, last.wrong) == (step, code, True)
+    assert any(CODES[code].remedy_ar in line for line in last.lines)
+    assert any(CODES[code].remedy_en in line for line in last.lines)
+    for left in theirs.incoming.iterdir():
+        left.unlink()
+
+
+def test_a_folder_of_what_is_fetched_or_answered_that_is_not_there(
+    theirs: AgencyServer, ours: Path, start
+) -> None:
+    start()
+    last = fetching(theirs, ours, folder="/nowhere")[-1]
+    assert (last.about, last.code) == ("listing the folder", "endpoint.folder")
+    last = fetching(theirs, ours, answers="/nowhere")[-1]
+    assert (last.about, last.code) == ("listing the folder of answers", "endpoint.folder")
 
 
 CONFIGURED = {
@@ -88,6 +139,10 @@ def test_another_host_key_ends_it_before_anything_is_shown(
     start()
     server = replace(of(theirs), host_keys=(key_pair(tmp_path),))
     assert [one.code for one in found(server, ours.read_bytes())] == ["endpoint.host_key"]
+    poll = Poll("death.v1", server, "", 300)
+    assert [one.code for one in tried_fetching(poll, server.addresses[0], ours.read_bytes())] == [
+        "endpoint.host_key"
+    ]
 
 
 def test_a_folder_that_is_not_there(theirs: AgencyServer, ours: Path, start) -> None:

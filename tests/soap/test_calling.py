@@ -222,7 +222,7 @@ def test_a_question_is_asked_again_until_its_answer_is_in_the_log(called: Called
     site, auditor = called.prosecution.site, called.prosecution.auditor
     identifier, asked = question("000004")
     called.service.tell(answers={"verification.v1": told("000004", identifier)})
-    socket = site.store.parent / ANSWERS
+    socket = site.store.parent / ANSWERS.name
     socket.rename(socket.with_suffix(".away"))
     before = called.service.count("deliver")
     ask(called, asked)
