@@ -161,6 +161,17 @@ class Publisher(Protocol):
         """Return the contracts this agency may send under agreements in force, by name."""
 
 
+class Agreed(Protocol):
+    """Says whether an agency may send something now, to whomever."""
+
+    def __call__(self, sender: str, contract: str, at_ms: int) -> None:
+        """Return when some agreement covers it at an instant (Unix ms).
+
+        Raises:
+            Rejected: none does: `contract.unknown`, `agreement.missing`, `.not_yet_valid` or `.expired`.
+        """
+
+
 class Health(Protocol):
     """Says whether the process can do its work, and each dependency's state."""
 
@@ -190,6 +201,7 @@ class Gateway:
     replays: Replays
     refusals: Refusals
     published: Publisher
+    agreed: Agreed
     health: Health
     envelopes: Envelopes
     decryption: Decryption

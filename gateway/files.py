@@ -79,7 +79,8 @@ class FileAgency:
     `keys` and `authorities` are OpenSSH public keys: its own, and those that sign certificates for it, in which it is
     a principal by its name. `revoked` are fingerprints (`SHA256:…`) of keys that open nothing any more. It may have at
     most `max_bytes` and `max_files` with the gateway at a time. `folders` are by contract,
-    `polls` what is fetched from its own server.
+    `polls` what is fetched from its own server. `lapsed` has, by contract, the code that says why an agreement
+    which there is does not hold now.
     """
 
     name: str
@@ -90,6 +91,7 @@ class FileAgency:
     max_files: int
     folders: Mapping[str, Folder] = field(repr=False)
     polls: tuple[Poll, ...] = ()
+    lapsed: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_manifest(rules: ManifestRules, octets: bytes) -> Manifest:

@@ -16,7 +16,7 @@ from gateway.files import FileAgency, Folder, Poll, SftpServer
 from gateway.registry import Agency
 from gateway.registry.by_sftp import Fetched, Server
 from gateway.registry.snapshot import Snapshot
-from gateway.rules import RECORD_MAX_BYTES
+from gateway.rules import RECORD_MAX_BYTES, in_force_now
 
 FRESH_S = 5.0
 """How long what an agreement's dates say is not looked at again; a change of the registry counts at once."""
@@ -123,7 +123,19 @@ def _agency(snapshot: Snapshot, agency: Agency, at_ms: int) -> FileAgency | None
         max_files=files.max_files,
         folders=_folders(snapshot, agency.name, at_ms),
         polls=tuple(map(poll, files.fetched)),
+        lapsed=_lapsed(snapshot, agency.name, at_ms),
     )
+
+
+def _lapsed(snapshot: Snapshot, agency: str, at_ms: int) -> dict[str, str]:
+    agreed = {one.file.contract for one in snapshot.registry.agreements if one.file.sender == agency}
+    found: dict[str, str] = {}
+    for contract in agreed:
+        try:
+            in_force_now(snapshot, agency, "", contract, at_ms)
+        except Rejected as error:
+            found[contract] = error.code
+    return found
 
 
 def _folders(snapshot: Snapshot, agency: str, at_ms: int) -> dict[str, Folder]:

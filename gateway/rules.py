@@ -76,6 +76,10 @@ class ByRegistry:
             if agreement.covers(at_ms):
                 self.terms(*agreement.exchange, at_ms)
 
+    def agreed(self, sender: str, contract: str, at_ms: int) -> None:
+        """See `doors.Agreed`."""
+        in_force_now(self._in_force(), sender, "", contract, at_ms)
+
     def admit(self, submission: Submission) -> None:
         """See `ports.Rules.admit`.
 
@@ -157,6 +161,20 @@ class ByRegistry:
 
 def _agreement(snapshot: Snapshot, sender: str, recipient: str, contract: str, at_ms: int) -> Agreement:
     """Return the one agreement that covers this."""
+    now = in_force_now(snapshot, sender, recipient, contract, at_ms)
+    if len(now) > 1:
+        raise Rejected("agreement.recipient_ambiguous", "name the recipient", "recipient")
+    return now[0]
+
+
+def in_force_now(
+    snapshot: Snapshot, sender: str, recipient: str, contract: str, at_ms: int
+) -> Sequence[Agreement]:
+    """Return the agreements that cover this at an instant (Unix ms), of any recipient when `recipient` is empty.
+
+    Raises:
+        Rejected: there is none: `contract.unknown`, `agreement.missing`, `.not_yet_valid` or `.expired`.
+    """
     if contract not in snapshot.catalogue.contracts:
         raise Rejected("contract.unknown", "there must be a contract of this name", "contract")
     agreed = [
@@ -165,10 +183,8 @@ def _agreement(snapshot: Snapshot, sender: str, recipient: str, contract: str, a
         if recipient in ("", agreement.file.recipient)
     ]
     now = [agreement for agreement in agreed if agreement.covers(at_ms)]
-    if len(now) > 1:
-        raise Rejected("agreement.recipient_ambiguous", "name the recipient", "recipient")
     if now:
-        return now[0]
+        return now
     if any(at_ms < agreement.from_ms for agreement in agreed):
         raise Rejected("agreement.not_yet_valid", "the agreement must have begun", "contract")
     if agreed:

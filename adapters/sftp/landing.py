@@ -211,13 +211,13 @@ class Landing:
         """Return what an agency may put down at a place.
 
         Raises:
-            Rejected: `file.folder`, or `file.name` when only the gateway gives such a name.
+            Rejected: `file.folder`, or why the agreement does not hold now; `file.name` when only the gateway gives
+                such a name.
         """
         folder = agency.folders.get(spot.contract)
         if folder is None:
-            raise Rejected(
-                "file.folder", "an agreement in force must cover the contract that the folder names"
-            )
+            code = agency.lapsed.get(spot.contract, "file.folder")
+            raise Rejected(code, "an agreement in force must cover the contract that the folder names")
         if not spot.is_file or is_answer(spot.name):
             raise Rejected("file.name", "answers have names that only the gateway gives")
         return folder

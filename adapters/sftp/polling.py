@@ -20,7 +20,7 @@ from adapters.sftp.journal import Journal
 from adapters.sftp.landing import Landing
 from adapters.sftp.names import ANSWERS, Spot, is_answer, is_name
 from adapters.sftp.tree import Tree
-from gateway.errors import IsnadError
+from gateway.errors import IsnadError, Rejected
 from gateway.files import FileAgency, Files, Folder, Poll
 
 CHUNK_BYTES = 1 << 20
@@ -88,7 +88,8 @@ class Polling:
     async def _fetch_all(self, agency: FileAgency, poll: Poll, remote: Remote) -> None:
         folder = agency.folders.get(poll.contract)
         if folder is None:
-            return
+            code = agency.lapsed.get(poll.contract, "file.folder")
+            raise Rejected(code, "an agreement in force must cover what is fetched")
         listed = await self._listed(poll, remote)
         for found in self._ready(agency, poll, folder, listed):
             await self._fetch(agency, poll, remote, found)

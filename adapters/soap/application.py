@@ -72,7 +72,7 @@ class Application:
     async def _show_wsdl(self, scope: Scope, fields: Mapping[bytes, bytes], send: Send) -> None:
         """Answer with the WSDL of the caller's own binding."""
         agency, _ = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
-        one, records = service(self._gateway.published(agency), contract_of(scope["path"]))
+        one, records = service(self._gateway, agency, contract_of(scope["path"]))
         host = fields.get(b"host", b"").decode("latin-1")
         known = host.partition(":")[0].lower() in self._names
         octets = wsdl(one, records, f"https://{host if known else self._names[0]}")
@@ -81,7 +81,7 @@ class Application:
     async def _show_certificate(self, scope: Scope, send: Send) -> None:
         """Answer with the certificate that messages are encrypted for, where an agreement lets the caller do so."""
         agency, _ = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
-        one, _ = service(self._gateway.published(agency), contract_of(scope["path"]))
+        one, _ = service(self._gateway, agency, contract_of(scope["path"]))
         if not one.encrypted:
             raise Rejected("request.unknown", "there must be such a resource")
         octets = (await asyncio.to_thread(self._gateway.decryption.certificate)).encode()

@@ -66,7 +66,7 @@ class Messages:
         with Held(self._room) as held:
             try:
                 # Step 2. Is there such a service for this agency?
-                published, records = service(self._gateway.published(sender), call.contract)
+                published, records = service(self._gateway, sender, call.contract)
                 # Step 3. Read the envelope: all of the message, or its first part.
                 most = self._limits.max_signed_body_bytes
                 held.hold(expected_bytes(scope, most))

@@ -15,9 +15,9 @@ import structlog
 from adapters.soap.service import Said, Service
 from adapters.soap.taking import Taking
 from gateway import metrics
-from gateway.doors import Cursors, Envelopes
+from gateway.doors import Cursors, Gateway
 from gateway.errors import IsnadError, Rejected, Unavailable
-from gateway.ports import Accept
+from gateway.moments import now_ms
 
 ATTEMPTS = 3
 """Calls for one document; then the next round tries again."""
@@ -39,13 +39,13 @@ class Round:
 class Poller:
     """Fetches from one agency until told to stop."""
 
-    def __init__(
-        self, what: Round, service: Service, accept: Accept, envelopes: Envelopes, cursors: Cursors
-    ) -> None:
+    def __init__(self, what: Round, service: Service, gateway: Gateway, cursors: Cursors) -> None:
         self._what = what
         self._service = service
-        self._taking = Taking(what.agency, accept, envelopes)
+        self._agreed = gateway.agreed
+        self._taking = Taking(what.agency, gateway)
         self._cursors = cursors
+        self._refused: dict[str, str] = {}  # the code that each contract's last answer was refused with
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fetch what there is, wait, and fetch again."""
@@ -74,19 +74,37 @@ class Poller:
     async def _fetch(self, contract: str) -> bool:
         """Take one document into the log, then move the cursor; say whether there is more."""
         before = await asyncio.to_thread(self._cursors.read, self._what.agency, contract)
-        said = await self._asked(contract, before)
+        said = await self._answered(contract, before)
         document, cursor = said.told.document, said.told.cursor
         if document:
             await self._taking.take(
                 contract, self._what.contracts[contract], said.origin, said.envelope, document
             )
-        if said.told.more and cursor == before:
-            raise Rejected("soap.answer", "a cursor must move when there is more", "cursor")
         if cursor != before:
             await asyncio.to_thread(self._cursors.write, self._what.agency, contract, cursor)
         return said.told.more
 
+    async def _answered(self, contract: str, cursor: str) -> Said:
+        """Return an answer that may be taken; of a row of refusals for one reason, the log says the first."""
+        try:
+            said = await self._asked(contract, cursor)
+        except Rejected as error:
+            if self._refused.get(contract) != error.code:
+                await self._taking.refuse(contract, error)
+                self._refused[contract] = error.code
+            raise
+        self._refused.pop(contract, None)
+        return said
+
     async def _asked(self, contract: str, cursor: str) -> Said:
+        """Ask for what came after a cursor; nothing is asked for that no agreement covers now."""
+        self._agreed(self._what.agency, contract, now_ms())
+        said = await self._called(contract, cursor)
+        if said.told.more and said.told.cursor == cursor:
+            raise Rejected("soap.answer", "a cursor must move when there is more", "cursor")
+        return said
+
+    async def _called(self, contract: str, cursor: str) -> Said:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await asyncio.to_thread(

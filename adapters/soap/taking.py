@@ -10,10 +10,9 @@ import structlog
 
 from adapters.soap.service import Verify, said
 from adapters.soap.shape import OURS, Shape
-from gateway.doors import Envelopes
+from gateway.doors import Gateway
 from gateway.errors import Rejected
-from gateway.ports import Accept
-from gateway.records import Origin, Submission
+from gateway.records import Event, Origin, Submission
 from gateway.submissions import Counts, Whole, submission_id
 
 log = structlog.get_logger()
@@ -22,10 +21,9 @@ log = structlog.get_logger()
 class Taking:
     """Takes documents of one agency."""
 
-    def __init__(self, agency: str, accept: Accept, envelopes: Envelopes) -> None:
+    def __init__(self, agency: str, gateway: Gateway) -> None:
         self._agency = agency
-        self._accept = accept
-        self._envelopes = envelopes
+        self._gateway = gateway
 
     async def answer(
         self,
@@ -40,15 +38,24 @@ class Taking:
         It is read as every answer is.
 
         Raises:
-            Rejected: `soap.*`, `origin.*`, or as `take`.
+            Rejected: `soap.*`, `origin.*`, or as `take`; the log says so.
             Unavailable: as `take`.
         """
-        certificate, envelope = given
-        origin, element = said(envelope, Origin(certificate), verify, shape.version)
-        document = shape.calls["deliver"].read(element).answer if "deliver" in shape.calls else b""
-        if not document:
-            raise Rejected("soap.answer", "the answer must be as the WSDL says", "answer")
-        await self.take(contract, media_type, origin, envelope, document)
+        try:
+            origin, document = _answered(given, verify, shape)
+        except Rejected as error:
+            await self.refuse(contract, error)
+            raise
+        await self.take(contract, media_type, origin, given[1], document)
+
+    async def refuse(self, contract: str, error: Rejected) -> None:
+        """Have the agency's lane say why what its service answered was not read at all.
+
+        Raises:
+            Unavailable: the log cannot say it now.
+        """
+        told = (("contract", contract), ("code", error.code), ("field", error.field), ("rule", error.rule))
+        await self._gateway.note([Event(self._agency, "answer.refused", told)])
 
     async def take(
         self, contract: str, media_type: str, origin: Origin, envelope: bytes, document: bytes
@@ -72,9 +79,9 @@ class Taking:
             body=Whole(document),
         )
         if origin.signature:
-            await self._envelopes.keep(submission, envelope)
+            await self._gateway.envelopes.keep(submission, envelope)
         counts = Counts()
-        async with aclosing(self._accept(submission)) as groups:
+        async with aclosing(self._gateway.accept(submission)) as groups:
             async for outcomes in groups:
                 counts.add(outcomes)
         counts.report(self._agency, contract)
@@ -86,3 +93,12 @@ class Taking:
             bytes=len(document),
             **counts.as_json(),
         )
+
+
+def _answered(given: tuple[str, bytes], verify: Verify, shape: Shape) -> tuple[Origin, bytes]:
+    certificate, envelope = given
+    origin, element = said(envelope, Origin(certificate), verify, shape.version)
+    document = shape.calls["deliver"].read(element).answer if "deliver" in shape.calls else b""
+    if not document:
+        raise Rejected("soap.answer", "the answer must be as the WSDL says", "answer")
+    return origin, document

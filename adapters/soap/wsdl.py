@@ -22,8 +22,9 @@ from adapters.soap.names import (
     q,
 )
 from adapters.soap.types import OPERATIONS, answer_schema, message_schema
-from gateway.doors import Published, XmlRecords
+from gateway.doors import Gateway, Published, XmlRecords
 from gateway.errors import Rejected
+from gateway.moments import now_ms
 
 UNPLACED = "https://isnad.invalid"
 """Where a service is said to be in a WSDL that is read without calling it (RFC 2606 §2)."""
@@ -41,16 +42,17 @@ def sends(one: Published) -> XmlRecords | None:
     return one.xml if "soap" in one.transports else None
 
 
-def service(published: Sequence[Published], contract: str) -> tuple[Published, XmlRecords]:
-    """Return the contract of this name among what an agency may send by SOAP.
+def service(gateway: Gateway, agency: str, contract: str) -> tuple[Published, XmlRecords]:
+    """Return the contract of this name among what an agency may send by SOAP now.
 
     Raises:
-        Rejected: `contract.unknown`.
+        Rejected: `contract.unknown`, or what is wrong with the agreement, as of `doors.Agreed`.
     """
-    for one in published:
+    for one in gateway.published(agency):
         records = sends(one)
         if one.contract == contract and records is not None:
             return one, records
+    gateway.agreed(agency, contract, now_ms())
     raise Rejected("contract.unknown", "an agreement must let you send this contract by SOAP", "contract")
 
 

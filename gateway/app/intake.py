@@ -82,7 +82,7 @@ async def serve(folder: Path) -> None:
             context.load_verify_locations(cadata=client_issuers(living.current))
 
         caller = Caller(tls, MessageSigner(behind.session, role, names[0]), gateway.signatures)
-        pollers = Pollers(caller, behind.accept, envelopes, cursors)
+        pollers = Pollers(caller, gateway, cursors)
         trials = Fetching(lambda: living.current, tls, caller, cursors, SshKeys(behind.session, "intake"))
         desks = _desks(behind, gateway, trials)
         for desk in desks:
@@ -119,7 +119,7 @@ async def serve(folder: Path) -> None:
 def _desks(behind: Engine, gateway: Gateway, trials: Fetching) -> tuple[Desk, ...]:
     """Return where other processes of this machine ask: with what agencies answer, and to have ways to them tried."""
     beside = Path(behind.settings.store.path).parent
-    answers = Answers(lambda: behind.living.current, gateway.signatures, behind.accept, gateway.envelopes)
+    answers = Answers(lambda: behind.living.current, gateway)
     return answer_desk(beside, answers), trial_desk(beside, trials)
 
 
@@ -135,6 +135,7 @@ def _doors(behind: Engine, envelopes: EnvelopeFile, board: Health) -> Gateway:
         replays=StoredReplays(behind.records, behind.keys.promises),
         refusals=behind.refusals,
         published=Publishing(lambda: living.current),
+        agreed=behind.rules.agreed,
         health=board,
         envelopes=envelopes,
         decryption=MessageDecryption(EnvelopeKey(behind.session)),

@@ -15,9 +15,9 @@ from crypto.openbao.messages import MessageSigner
 from crypto.pki import GatewayTls
 from gateway.answered import Given, hand_in
 from gateway.app.parts import adapters
-from gateway.doors import Cursors, Envelopes, Signatures
+from gateway.doors import Cursors, Gateway, Signatures
 from gateway.errors import IsnadError, Rejected, Unavailable
-from gateway.ports import Accept, Outbound
+from gateway.ports import Outbound
 from gateway.records import Origin
 from gateway.registry import Agency
 from gateway.registry.agency import Server
@@ -100,17 +100,9 @@ def shape_of(soap: ModuleType, own: OwnShape | None) -> Any:
 class Answers:
     """Takes what agencies answer in the call that asked them (`answered.Take`)."""
 
-    def __init__(
-        self,
-        in_force: Callable[[], Snapshot],
-        signatures: Signatures,
-        accept: Accept,
-        envelopes: Envelopes,
-    ) -> None:
+    def __init__(self, in_force: Callable[[], Snapshot], gateway: Gateway) -> None:
         self._in_force = in_force
-        self._signatures = signatures
-        self._accept = accept
-        self._envelopes = envelopes
+        self._gateway = gateway
 
     async def __call__(self, given: Given) -> None:
         """Take one, if the registry says that this agency is called by SOAP.
@@ -129,12 +121,12 @@ class Answers:
             binding = snapshot.catalogue.binding(agency.name, given.contract)
         except KeyError as error:
             raise Rejected("contract.unknown", "the agency must have this contract", "contract") from error
-        taking = soap.Taking(agency.name, self._accept, self._envelopes)
+        taking = soap.Taking(agency.name, self._gateway)
         await taking.answer(
             given.contract,
             binding.media_types[0],
             (given.certificate, given.envelope),
-            verifying(self._signatures, agency.name),
+            verifying(self._gateway.signatures, agency.name),
             shape_of(soap, delivery.shape),
         )
 
@@ -142,10 +134,9 @@ class Answers:
 class Pollers:
     """Starts and ends a poller for each agency that the registry says is fetched from. Runs in the event loop."""
 
-    def __init__(self, caller: Caller, accept: Accept, envelopes: Envelopes, cursors: Cursors) -> None:
+    def __init__(self, caller: Caller, gateway: Gateway, cursors: Cursors) -> None:
         self._caller = caller
-        self._accept = accept
-        self._envelopes = envelopes
+        self._gateway = gateway
         self._cursors = cursors
         self._snapshot: Snapshot | None = None
         self._stop = asyncio.Event()
@@ -182,5 +173,5 @@ class Pollers:
         bindings = (snapshot.catalogue.binding(agency.name, name) for name in fetched.contracts)
         media_types = {one.contract.name: one.media_types[0] for one in bindings}
         what = soap.Round(agency.name, media_types, fetched.max_records, float(fetched.interval_s))
-        poller = soap.Poller(what, service, self._accept, self._envelopes, self._cursors)
+        poller = soap.Poller(what, service, self._gateway, self._cursors)
         self._tasks.append(asyncio.create_task(poller.run(self._stop)))

@@ -21,6 +21,7 @@ REFUSED = frozenset(
         "record.refused",
         "file.refused",
         "file.denied",
+        "answer.refused",
     }
 )
 

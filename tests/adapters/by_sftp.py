@@ -39,7 +39,7 @@ class Sftp:
 
     adapter, agency, contract = "sftp", "cso", "death.v1"
     wrong = ("record.nid.format", "d:Person/@nid")
-    unallowed, expired = "file.folder", "file.folder"
+    unallowed, expired = "file.folder", "agreement.expired"
     stranger = revoked = "identity.unknown"
     down, refusing = "endpoint.folder", "endpoint.folder_forbidden"
     whole: ClassVar = {

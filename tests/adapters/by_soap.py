@@ -30,7 +30,7 @@ class Soap:
 
     adapter, agency, contract = "soap", "ppo", CONTRACT
     wrong = ("record.nid.format", "j:Person/@nationalId")
-    unallowed = expired = "contract.unknown"
+    unallowed, expired = "agreement.missing", "agreement.expired"
     stranger, revoked = "identity.unknown", "identity.revoked"
     down, refusing = "unavailable.recipient", "delivery.refused"
     whole: ClassVar = {

@@ -70,6 +70,7 @@ class Desk:
             self,
             self.refusals,
             self.published,
+            self.agreed,
             self.health,
             self,
             self,
@@ -231,6 +232,9 @@ class Desk:
             raise Rejected(
                 "submission.idempotency_key_reused", "a key stands for one body", "Idempotency-Key"
             )
+
+    def agreed(self, *asked: object) -> None:
+        raise AssertionError(f"REST leaves that to accept: {asked}")
 
     def published(self, agency: str) -> Sequence[Published]:
         assert agency == "moh"

@@ -109,6 +109,7 @@ def client(
             replays=StoredReplays(records, LaneKeys()),
             refusals=refusals,
             published=Publishing(lambda: snapshot),
+            agreed=rules.agreed,
             health=lambda: (True, {}),
             envelopes=stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules))),
             decryption=NothingToDecrypt(),

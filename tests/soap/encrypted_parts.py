@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -82,15 +84,22 @@ class Encryption:
     def _transport(self, names: list[str]) -> etree._Element:
         public = x509.load_pem_x509_certificate(self.certificate.encode()).public_key()
         assert isinstance(public, rsa.RSAPublicKey)
-        value = b64(public.encrypt(self.key, self.padding))
-        references = "".join(f'<e:DataReference URI="#{name}"/>' for name in names)
-        mgf = f'<x:MGF xmlns:x="{XENC11}" Algorithm="{self.mgf}"/>' if self.mgf else ""
-        return etree.fromstring(
-            f'<e:EncryptedKey xmlns:e="{XENC}" Id="EK-1"><e:EncryptionMethod Algorithm="{self.transport}">'
-            f'<d:DigestMethod xmlns:d="{DS}" Algorithm="{self.digest}"/>{mgf}</e:EncryptionMethod>'
-            f"<e:CipherData><e:CipherValue>{value}</e:CipherValue></e:CipherData>"
-            f"<e:ReferenceList>{references}</e:ReferenceList></e:EncryptedKey>"
-        )
+        wrapped = public.encrypt(self.key, self.padding)
+        return transport(wrapped, names, self.transport, self.digest, self.mgf)
+
+
+def transport(
+    wrapped: bytes, names: list[str], method: str = RSA_OAEP, digest: str = SHA256_URI, mgf: str = MGF1_SHA256
+) -> etree._Element:
+    """Return the EncryptedKey that carries an encrypted key for the parts of these IDs."""
+    references = "".join(f'<e:DataReference URI="#{name}"/>' for name in names)
+    said = f'<x:MGF xmlns:x="{XENC11}" Algorithm="{mgf}"/>' if mgf else ""
+    return etree.fromstring(
+        f'<e:EncryptedKey xmlns:e="{XENC}" Id="EK-1"><e:EncryptionMethod Algorithm="{method}">'
+        f'<d:DigestMethod xmlns:d="{DS}" Algorithm="{digest}"/>{said}</e:EncryptionMethod>'
+        f"<e:CipherData><e:CipherValue>{b64(wrapped)}</e:CipherValue></e:CipherData>"
+        f"<e:ReferenceList>{references}</e:ReferenceList></e:EncryptedKey>"
+    )
 
 
 def oaep(digest: HashAlgorithm, mgf: HashAlgorithm) -> padding.OAEP:
@@ -98,3 +107,39 @@ def oaep(digest: HashAlgorithm, mgf: HashAlgorithm) -> padding.OAEP:
 
 
 SHA1_OAEP = oaep(SHA1(), SHA1())  # noqa: S303  to be refused
+
+
+def encrypted_by_others(envelope: bytes, certificate: str, content: str, folder: Path) -> bytes:
+    """Return a signed envelope encrypted by programs that are not ours: xmlsec1, and `openssl pkeyutl`."""
+    key, holder, wrapped = folder / "key", folder / "holder.pem", folder / "wrapped"
+    key.write_bytes(os.urandom(KEY_BYTES[content]))
+    holder.write_text(certificate)
+    oaep_options = [f"rsa_{name}" for name in ("padding_mode:oaep", "oaep_md:sha256", "mgf1_md:sha256")]
+    _run(
+        "openssl", "pkeyutl", "-encrypt", "-certin", "-inkey", str(holder), "-in", str(key), "-out", str(wrapped),
+        *(word for option in oaep_options for word in ("-pkeyopt", option)),
+    )  # fmt: skip
+    for name, kind, node in (
+        ("ED-body", CONTENT, "/*/*[local-name()='Body']"),
+        ("ED-signature", ELEMENT, "/*/*/*/*[local-name()='Signature']"),
+    ):
+        plain, template, hidden = folder / "plain.xml", folder / "template.xml", folder / "hidden.xml"
+        plain.write_bytes(envelope)
+        template.write_text(
+            f'<e:EncryptedData xmlns:e="{XENC}" Id="{name}" Type="{kind}"><e:EncryptionMethod Algorithm="{content}"/>'
+            f'<d:KeyInfo xmlns:d="{DS}"><d:KeyName>session</d:KeyName></d:KeyInfo>'
+            "<e:CipherData><e:CipherValue/></e:CipherData></e:EncryptedData>"
+        )
+        _run(
+            "xmlsec1", "--encrypt", "--aeskey:session", str(key), "--xml-data", str(plain),
+            "--node-xpath", node, "--output", str(hidden), str(template),
+        )  # fmt: skip
+        envelope = hidden.read_bytes()
+    root = etree.fromstring(envelope)
+    (security,) = root.iter(f"{{{WSSE}}}Security")
+    security.insert(0, transport(wrapped.read_bytes(), ["ED-body", "ED-signature"]))
+    return etree.tostring(root)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=60)

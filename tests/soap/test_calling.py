@@ -19,15 +19,17 @@ from signed_parts import xmlsec1
 from soap_parts import PARTICIPANTS, Prosecution
 from support.agency_service import WSDL, AgencyService, agency_service
 from support.auditor import Auditor
+from support.changing import change
 from support.participants import PATIENCE_S, participant, small_site
 from support.sample_records import JUDGMENTS, judgment
 from support.soap import CONTRACT, enveloped, message
 
 from adapters.soap.breaker import REST_S
 from crypto.origin.envelope import WSSE
-from gateway.answered import ANSWERS
+from gateway.answered import ANSWERS, Given, hand_in
 from gateway.demo.running import Running
 from gateway.demo.site import HOST, free_ports
+from gateway.errors import Rejected
 
 
 @dataclass
@@ -233,6 +235,42 @@ def test_a_question_is_asked_again_until_its_answer_is_in_the_log(called: Called
     called.until(lambda: "PPO-V-000004" in answers(auditor))
     called.until(lambda: "record.delivered" in trace_of(called, "NEA-V-000004"))
     called.service.tell(answers={})
+
+
+def unread(called: Called, since: int) -> list[tuple[str, str]]:
+    """Return what the agency's lane says was not read, by contract and code."""
+    entries = called.prosecution.auditor.entries("ppo", since)
+    return [(one["contract"], one["code"]) for one in entries if one["kind"] == "answer.refused"]
+
+
+def test_an_answer_that_the_process_which_takes_records_cannot_read_is_in_the_lane(called: Called) -> None:
+    """Who has taken over the process that delivers can hand in what it likes; it is not read, and remembered."""
+    since = called.prosecution.auditor.size("ppo")
+    given = Given("ppo", "verification.v1", "ab" * 32, enveloped("<x/>")[:-9])
+    with pytest.raises(Rejected, match=r"soap\.envelope"):
+        hand_in(called.prosecution.site.store.parent, given)
+    called.until(lambda: unread(called, since) == [("verification.v1", "soap.envelope")])
+
+
+def test_what_no_agreement_covers_any_more_is_not_fetched_and_the_lane_says_so_once(called: Called) -> None:
+    site, file = called.prosecution.site, f"agreements/ppo-nea-{CONTRACT}.yaml"
+    since = called.prosecution.auditor.size("ppo")
+
+    def asked() -> int:
+        told = [one["asked"] for one in called.service.wait_for("fetch")]
+        return sum(one["contract"] == CONTRACT for one in told)
+
+    change(site, file, valid_until="2026-01-31")
+    try:
+        called.until(lambda: (CONTRACT, "agreement.expired") in unread(called, since))
+        called.service.wait_for("fetch", called.service.count("fetch") + 3)  # of the other contract
+        before, said = asked(), unread(called, since)
+        called.service.wait_for("fetch", called.service.count("fetch") + 3)
+        assert (asked(), unread(called, since)) == (before, said)
+    finally:
+        change(site, file, valid_until="2031-01-31")
+    called.until(lambda: asked() > before)
+    assert set(unread(called, since)) == {(CONTRACT, "agreement.expired")}
 
 
 def answers(auditor: Auditor) -> dict[str, dict]:

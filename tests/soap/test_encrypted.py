@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from encrypted_parts import SHA1_OAEP, Encryption
+from encrypted_parts import SHA1_OAEP, Encryption, encrypted_by_others
 from lxml import etree
 from signed_parts import b64, certificate, xmlsec1
 from soap_parts import Prosecution
@@ -44,6 +44,23 @@ def test_an_encrypted_message_is_taken(
     sent = how.of(signed(prosecution, old=old, number=number))
     assert number.encode() not in sent
     assert (b"SignatureValue" in sent) != signature_too
+    answer = Answer.of(prosecution.post(sent, old=old))
+    entry = json.loads(json.loads(answer.one("receipt"))["entry"])
+    assert (entry["source_ref"], entry["origin"]["wsse"]) == (number, "ppo-ecdsa")
+
+
+@VERSIONS
+@pytest.mark.parametrize("content", ["aes128-gcm", "aes256-gcm"])
+def test_what_xmlsec1_and_openssl_encrypt_is_taken(
+    prosecution: Prosecution, offered: str, tmp_path: Path, *, old: bool, content: str
+) -> None:
+    """Other hands: xmlsec1 encrypts Body and Signature, OpenSSL's own program the key."""
+    number = reference()
+    sent = encrypted_by_others(
+        signed(prosecution, old=old, number=number), offered, XENC11 + content, tmp_path
+    )
+    assert number.encode() not in sent
+    assert b"SignatureValue" not in sent
     answer = Answer.of(prosecution.post(sent, old=old))
     entry = json.loads(json.loads(answer.one("receipt"))["entry"])
     assert (entry["source_ref"], entry["origin"]["wsse"]) == (number, "ppo-ecdsa")

@@ -140,7 +140,7 @@ def test_an_agency_sees_the_services_of_its_own_agreements_only(prosecution: Pro
         content=enveloped(message(judgment())),
         headers={"content-type": "text/xml", "soapaction": '""'},
     )
-    assert Answer.of(answered).one("code") == "contract.unknown"
+    assert Answer.of(answered).one("code") == "agreement.missing"
     assert prosecution.http.get("/soap/v1/death.v1?wsdl").status_code == 500
 
 

@@ -138,6 +138,39 @@ def test_records_are_fetched_in_the_agencys_own_words(called: Called) -> None:
     called.prosecution.until(lambda: called.service.asked[-1].findtext(f"{{{OWN}}}afterToken") == "T2")
 
 
+def tried(called: Called) -> tuple[int, str]:
+    """Run `isnad agency test` as an operator does."""
+    site = called.prosecution.site
+    done = subprocess.run(
+        [*isnad("agency", "test", "ppo"), "--config", str(site.config)],
+        env={**os.environ, **site.admit("deliver")},
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_both_ways_to_such_a_service_are_tried_and_nothing_is_taken(called: Called) -> None:
+    called.prosecution.until(lambda: bool(called.service.asked))
+    called.prosecution.until(
+        lambda: called.service.asked[-1].findtext(f"{{{OWN}}}afterToken") == max(called.records, default="")
+    )
+    status, said = tried(called)
+    assert status == 0, said
+    assert said.count("note  ping: endpoint.no_ping") == 2  # on the way of delivery, and on that of fetching
+    assert CODES["endpoint.no_ping"].remedy_ar in said
+    assert f"ok    fetch {CONTRACT} (there is nothing to fetch now)" in said
+    number = reference()
+    called.records["T2a"] = judgment(number).replace("<NotifiedOn>", "<Invented/><NotifiedOn>")
+    status, said = tried(called)
+    assert status == 1
+    assert f"WRONG fetch {CONTRACT} (the answer must be as the WSDL says): soap.answer" in said
+    assert CODES["soap.answer"].remedy_en in said
+    assert CODES["soap.answer"].remedy_ar in said
+    assert number not in called.taken()
+    called.records["T2a"] = judgment(number)
+    called.prosecution.until(lambda: number in called.taken())
+
+
 def test_an_answer_that_is_not_as_the_agencys_wsdl_says_is_not_taken(called: Called) -> None:
     number = reference()
     failures = sum(one.get("event") == "poll.failed" for one in called.prosecution.serve.said)
@@ -187,39 +220,6 @@ def test_records_are_handed_over_and_questions_answered_in_the_agencys_own_words
         return [one for one in entries if one["kind"] == "record.delivered"]
 
     called.prosecution.until(lambda: [one["reference"] for one in delivered()] == ["N-7"])
-
-
-def tried(called: Called) -> tuple[int, str]:
-    """Run `isnad agency test` as an operator does."""
-    site = called.prosecution.site
-    done = subprocess.run(
-        [*isnad("agency", "test", "ppo"), "--config", str(site.config)],
-        env={**os.environ, **site.admit("deliver")},
-        capture_output=True, text=True, check=False, timeout=90,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
-
-
-def test_both_ways_to_such_a_service_are_tried_and_nothing_is_taken(called: Called) -> None:
-    called.prosecution.until(lambda: bool(called.service.asked))
-    called.prosecution.until(
-        lambda: called.service.asked[-1].findtext(f"{{{OWN}}}afterToken") == max(called.records, default="")
-    )
-    status, said = tried(called)
-    assert status == 0, said
-    assert said.count("note  ping: endpoint.no_ping") == 2  # on the way of delivery, and on that of fetching
-    assert CODES["endpoint.no_ping"].remedy_ar in said
-    assert f"ok    fetch {CONTRACT} (there is nothing to fetch now)" in said
-    number = reference()
-    called.records["T8"] = judgment(number).replace("<NotifiedOn>", "<Invented/><NotifiedOn>")
-    status, said = tried(called)
-    assert status == 1
-    assert f"WRONG fetch {CONTRACT} (the answer must be as the WSDL says): soap.answer" in said
-    assert CODES["soap.answer"].remedy_en in said
-    assert CODES["soap.answer"].remedy_ar in said
-    assert number not in called.taken()
-    called.records["T8"] = judgment(number)
-    called.prosecution.until(lambda: number in called.taken())
 
 
 def without(*path: str) -> dict:

@@ -141,12 +141,14 @@ def by_a_key_that_is_not_registered(prosecution: Prosecution, _: str) -> Seal:
         (by_a_key_that_is_not_registered, "origin.unknown_key"),
     ],
 )
-def test_an_answer_whose_signature_does_not_hold_is_not_taken(
+def test_an_answer_whose_signature_does_not_hold_is_not_taken_and_the_lane_says_so(
     fetched: Fetched, attack: Callable[[Prosecution, str], Seal], code: str
 ) -> None:
-    number = reference()
+    number, before = reference(), fetched.prosecution.auditor.size("ppo")
     fetched.offer(number, attack(fetched.prosecution, number))
     fetched.prosecution.until(lambda: fetched.failed_with(code))
     assert fetched.entry(number) is None
+    entries = fetched.prosecution.auditor.entries("ppo", before)
+    assert [one["code"] for one in entries if one["kind"] == "answer.refused"] == [code]
     fetched.offer(number, fetched.prosecution.signer().sign)
     fetched.prosecution.until(lambda: fetched.entry(number) is not None)
