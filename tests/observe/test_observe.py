@@ -25,7 +25,7 @@ def said(code):
         [sys.executable, "-c", PREAMBLE.format(canaries=CANARIES) + textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,  # a busy machine takes its time to start one
         check=False,
     )
     return [json.loads(line) for line in done.stdout.splitlines()], done.stdout + done.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from lxml import etree
 from signed_parts import xmlsec1
 from soap_parts import PARTICIPANTS, Prosecution
@@ -25,6 +26,7 @@ from support.sample_records import JUDGMENTS, judgment
 from support.soap import CONTRACT, enveloped, message
 
 from adapters.soap.breaker import REST_S
+from adapters.soap.polling import ATTEMPTS
 from crypto.origin.envelope import WSSE
 from gateway.answered import ANSWERS, Given, hand_in
 from gateway.demo.running import Running
@@ -66,7 +68,11 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Called]:
         with (
             agency_service(made.authority, made.prepared.ca_pem, port) as service,
             closing(Auditor(made)) as auditor,
+            pytest.MonkeyPatch.context() as environment,
         ):
+            # What a process would leave in a temporary file is found with the rest of the site.
+            (made.folder / "tmp").mkdir()
+            environment.setenv("TMPDIR", str(made.folder / "tmp"))
             serve, deliver = made.serve(), made.deliver()
             with Prosecution(made, serve, auditor, {}) as prosecution:
                 yield Called(prosecution, deliver, service)
@@ -101,6 +107,44 @@ def test_what_the_gateway_asks_is_signed_with_the_key_servers_key(called: Called
     assert xmlsec1(told, certificate, tmp_path)
 
 
+def test_the_key_that_is_shown_to_the_service_is_in_no_file(called: Called) -> None:
+    """Neither in one that a calling process has open, nor in one that it has left anywhere it can write."""
+    called.service.wait_for("fetch")  # the key was shown by then
+    issued = called.prosecution.site.issue("ppo")
+    secret = issued.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert holds_a_key(b"x" + issued.key_pem)
+    assert holds_a_key(b"x" + secret)
+    running = [one.popen.pid for one in (called.prosecution.serve, called.deliver)]
+    opened = [path for pid in running for path in opened_by(pid)]
+    assert any(path.name == "store.db" for path in opened)
+    assert not [path for path in opened if "memfd:" in str(path)]
+    files = {path for path in (*opened, *called.prosecution.site.folder.rglob("*")) if path.is_file()}
+    assert called.prosecution.site.folder / "var" / "serve.log" in files
+    assert [str(path) for path in files if holds_a_key(path.read_bytes())] == []
+
+
+P256_PKCS8 = bytes.fromhex("30130607 2a8648ce3d0201 0608 2a8648ce3d030107 04")
+"""What a P-256 private key has in PKCS #8 (RFC 5208), and no public one: an octet string after the algorithm."""
+P256_SEC1 = bytes.fromhex("30770201010420")
+"""How one begins by itself (RFC 5915)."""
+
+
+def holds_a_key(octets: bytes) -> bool:
+    """Return whether a private key of the kind that the gateway's certificates have is somewhere in there."""
+    return b"PRIVATE KEY-----" in octets or P256_PKCS8 in octets or P256_SEC1 in octets
+
+
+def opened_by(pid: int) -> list[Path]:
+    """Return what a process and those that it started have open."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    own = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+    return [*own, *(path for child in children for path in opened_by(child))]
+
+
 def test_what_is_for_the_agency_is_handed_over(called: Called) -> None:
     site = called.prosecution.site
     accepted = called.prosecution.post(enveloped(message(judgment())))
@@ -126,15 +170,22 @@ def test_what_is_for_the_agency_is_handed_over(called: Called) -> None:
     called.until(lambda: "record.delivered" in kinds(event["id"]))
 
 
+def asked_for(called: Called) -> int:
+    """Return how often the service was asked for judgments."""
+    told = [one["asked"] for one in called.service.wait_for("fetch")]
+    return sum(one["contract"] == CONTRACT for one in told)
+
+
 def test_a_service_that_fails_is_given_a_rest_and_tried_again(called: Called) -> None:
     serve = called.prosecution.serve
 
     def failures() -> list[dict]:
         return [line for line in serve.said if line.get("event") == "poll.failed"]
 
+    before, many = asked_for(called), len(failures())
     called.service.tell(fault="Server")
-    many = len(failures())
-    called.until(lambda: len(failures()) > many)
+    called.until(lambda: CONTRACT in [line["contract"] for line in failures()[many:]])
+    assert asked_for(called) - before <= ATTEMPTS + 1  # one may have been under way
     assert "28811034204512" not in json.dumps(serve.said, ensure_ascii=False)
     called.service.tell(fault="")
     asked = called.service.count("fetch")
@@ -256,20 +307,16 @@ def test_what_no_agreement_covers_any_more_is_not_fetched_and_the_lane_says_so_o
     site, file = called.prosecution.site, f"agreements/ppo-nea-{CONTRACT}.yaml"
     since = called.prosecution.auditor.size("ppo")
 
-    def asked() -> int:
-        told = [one["asked"] for one in called.service.wait_for("fetch")]
-        return sum(one["contract"] == CONTRACT for one in told)
-
     change(site, file, valid_until="2026-01-31")
     try:
         called.until(lambda: (CONTRACT, "agreement.expired") in unread(called, since))
         called.service.wait_for("fetch", called.service.count("fetch") + 3)  # of the other contract
-        before, said = asked(), unread(called, since)
+        before, said = asked_for(called), unread(called, since)
         called.service.wait_for("fetch", called.service.count("fetch") + 3)
-        assert (asked(), unread(called, since)) == (before, said)
+        assert (asked_for(called), unread(called, since)) == (before, said)
     finally:
         change(site, file, valid_until="2031-01-31")
-    called.until(lambda: asked() > before)
+    called.until(lambda: asked_for(called) > before)
     assert set(unread(called, since)) == {(CONTRACT, "agreement.expired")}
 
 

@@ -499,7 +499,9 @@ def test_the_action_cannot_name_another_operation_than_what_was_signed(
     signer = prosecution.signer()
     envelope = signer.sign(enveloped(message(operation="ping")))
     assert xmlsec1(envelope, signer.certificate, tmp_path)
+    before = prosecution.auditor.size("ppo")
     assert Answer.of(prosecution.post(envelope, "submit")).one("code") == "soap.action"
+    assert prosecution.refused(before) == ["soap.action"]
 
 
 def test_what_is_read_is_what_was_signed(prosecution: Prosecution, tmp_path: Path) -> None:
@@ -521,7 +523,9 @@ def test_a_signature_does_not_cover_an_attachment(prosecution: Prosecution, tmp_
     signer = prosecution.signer()
     envelope = signer.sign(enveloped(asked))
     assert xmlsec1(envelope, signer.certificate, tmp_path)
+    before = prosecution.auditor.size("ppo")
     assert Answer.of(prosecution.post(envelope, "submitDocument")).one("code") == "origin.not_covered"
+    assert prosecution.refused(before) == ["origin.not_covered"]
 
 
 def test_a_version_that_was_not_signed_is_not_read(prosecution: Prosecution, tmp_path: Path) -> None:

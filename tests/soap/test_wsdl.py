@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -18,6 +19,8 @@ from gateway.publication.source import shipped
 from gateway.publishing import published_as
 
 KEPT = Path(__file__).with_name("wsdl") / "ppo-deprivation.v1.wsdl"
+PUBLISHED = Path(__file__).with_name("wsdl") / "published.sha256"
+"""Of every WSDL as it was last released, as `sha256sum` writes them."""
 LIBRARY = shipped()
 BINDINGS = [one for one in LIBRARY.catalogue.bindings.values() if "soap" in one.transport]
 EACH = pytest.mark.parametrize("binding", BINDINGS, ids=lambda one: f"{one.agency} {one.contract.name}")
@@ -92,3 +95,16 @@ def test_what_was_published_stays_as_it_is():
     """An agency's generated client is made from this; whoever changes it tells the agencies first."""
     (binding,) = [one for one in BINDINGS if (one.agency, one.contract.name) == ("ppo", "deprivation.v1")]
     assert described(binding) == KEPT.read_bytes()
+
+
+@EACH
+def test_every_wsdl_is_the_one_that_was_released(binding):
+    """A changed one is a new release to its agency: it is told, then its line in the file is replaced."""
+    released = dict(line.split("  ")[::-1] for line in PUBLISHED.read_text().splitlines())
+    name = f"{binding.agency}-{binding.contract.name}.wsdl"
+    assert hashlib.sha256(described(binding)).hexdigest() == released.get(name), name
+
+
+def test_no_wsdl_is_gone_that_was_released():
+    released = {line.split("  ")[1] for line in PUBLISHED.read_text().splitlines()}
+    assert released <= {f"{one.agency}-{one.contract.name}.wsdl" for one in BINDINGS}
