@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import ssl
 from pathlib import Path
 
@@ -105,9 +106,11 @@ def made_by_dotnet(wsdls: list[Path], tmp_path_factory: pytest.TempPathFactory) 
         said, complaints = run(["wsdl", "-nologo", f"-namespace:{space}", f"-out:{generated}", path])
         assert (said, complaints) == ({}, "")
     program = folder / "Caller.exe"
-    sources = [HERE / "dotnet" / "Caller.cs", *folder.glob("*.cs")]
-    _, complaints = run(["mcs", "-warnaserror", "-r:System.Web.Services", f"-out:{program}", *sources])
+    sources = [*(HERE / "dotnet").glob("*.cs"), *folder.glob("*.cs")]
+    libraries = ["-r:System.Web.Services", "-r:System.Security"]
+    _, complaints = run(["mcs", "-warnaserror", *libraries, f"-out:{program}", *sources])
     assert complaints == ""
+    shutil.copy(HERE / "dotnet" / "Caller.exe.config", folder)
     return program
 
 
@@ -115,15 +118,20 @@ def test_dotnet_makes_a_client_of_every_wsdl(wsdls: list[Path], made_by_dotnet: 
     assert len(list(made_by_dotnet.parent.glob("*.v1.cs"))) == len(wsdls)
 
 
+@pytest.mark.parametrize("secured", ["mTLS", "signed"])
 def test_dotnet_calls_and_reads_the_outcome_and_the_receipt(
-    prosecution: Prosecution, made_by_dotnet: Path, tmp_path: Path
+    prosecution: Prosecution, made_by_dotnet: Path, tmp_path: Path, secured: str
 ) -> None:
     port = prosecution.site.ports["serve"]
     shown = ssl.get_server_certificate(
         (HOST, port), ca_certs=str(prosecution.site.config / "pki" / "gateway.pem")
     )
     told = task(prosecution, tmp_path, old=True, server=der(shown))
+    if secured == "signed":
+        signer = prosecution.signer("rsa")
+        told |= {"signer": keystore(signer.held.key, signer.certificate, old=True)}
     said, _ = run(["mono", made_by_dotnet], told)
     entry = json.loads(json.loads(said["receipt"])["entry"])
     assert (said["agency"], said["outcome"], said["problem"]) == ("ppo", "accepted", "record.unknown")
     assert entry["source_ref"] == told["number"]
+    assert entry["origin"].get("wsse", "") == ("ppo-rsa" if secured == "signed" else "")

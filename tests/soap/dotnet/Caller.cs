@@ -25,6 +25,10 @@ public static class Caller
             Convert.ToBase64String(shown.GetRawCertData()) == task["server"];
         var service = new IsnadService { Url = task["url"] };
         service.ClientCertificates.Add(new X509Certificate2(Convert.FromBase64String(task["client"]), "synthetic"));
+        if (task.ContainsKey("signer"))
+        {
+            Signing.Signer = new X509Certificate2(Convert.FromBase64String(task["signer"]), "synthetic");
+        }
         string receipt, state, accepted, quarantined, duplicate, refused;
         Outcome[] outcomes;
         Problem problem;
