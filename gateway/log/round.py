@@ -20,10 +20,10 @@ from crypto.seal import Draft
 from gateway.log.chains import Chains
 from gateway.log.decisions import Decided, decided, is_decision, too_late, waits_at
 from gateway.log.events import event_entry
-from gateway.log.ids import id_octets, is_record_id
+from gateway.log.ids import ids_octets, is_record_id
 from gateway.log.lane import Appended, Lane, load_lane, new_lane, tile_reader
 from gateway.log.store import Row, located, place_of, select, tile_place
-from gateway.log.tags import Posting, Tags, tag_of
+from gateway.log.tags import Posting, Tags, tags_of
 from gateway.log.tiles import Read
 from gateway.records import Batch, Event, Kept, Terms
 from gateway.settled import Promise, Verdict
@@ -187,12 +187,17 @@ class Round:
             raise ValueError("a batch whose records and entries do not match")
         sealed = self._seal(terms, draft, held=held)
         first = place_of(self._lane(terms.lane).number, sealed.frontier.size)
-        octets_of_kept = (id_octets(one.record_id) for one in kept)
-        placed = list(zip(range(first, first + len(kept)), octets_of_kept, kept, strict=True))
-        self.promises += [(place, octets, one.fingerprint, one.salt) for place, octets, one in placed]
-        self.postings += [(tag_of(octets), place) for place, octets, _ in placed]
-        self.postings += [(tag_of(one.subject), place) for place, _, one in placed if one.subject]
-        self.promised |= {one.record_id: (place, one) for place, _, one in placed}
+        places, ids = range(first, first + len(kept)), ids_octets([one.record_id for one in kept])
+        about = [(place, one.subject) for place, one in zip(places, kept, strict=True) if one.subject]
+        self.promises += [
+            (place, octets, one.fingerprint, one.salt)
+            for place, octets, one in zip(places, ids, kept, strict=True)
+        ]
+        self.postings += zip(tags_of(ids), places, strict=True)
+        self.postings += zip(
+            tags_of([subject for _, subject in about]), [place for place, _ in about], strict=True
+        )
+        self.promised |= {one.record_id: (place, one) for place, one in zip(places, kept, strict=True)}
         self._dispose([one for one in kept if one.about], terms.sender)
         return sealed
 
@@ -274,8 +279,8 @@ class Round:
 
     def _promised_before(self, ids: Sequence[str]) -> dict[str, tuple[int, bytes, bytes]]:
         """Return place, fingerprint and salt of those of the ids that the store has promised."""
-        sought = {id_octets(record_id): record_id for record_id in ids}
-        candidates = self.state.tags.places(self.db, [tag_of(octets) for octets in sought])
+        sought = dict(zip(ids_octets(ids), ids, strict=True))
+        candidates = self.state.tags.places(self.db, tags_of(list(sought)))
         query = "SELECT place, record_id, fingerprint, salt FROM promise WHERE place IN"
         return {
             sought[octets]: (place, fingerprint, salt)

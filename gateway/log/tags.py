@@ -17,7 +17,7 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import starmap
+from itertools import chain
 
 from gateway.log.store import insert, select, snapshot
 
@@ -26,7 +26,7 @@ WAITING_MAX = 64 * 1024
 """Postings in memory, about 10 MiB. More would mean fewer pages an append and longer searches."""
 _POSTING = struct.Struct(">qq")  # tag, place
 _BYTES = 8
-_FIRST_BYTE = 56  # of a tag, which is signed: shifted by this it is -128 to 127, in the order of the index
+_FIRST_BYTE = 56  # of a tag, which is signed: shifted by this it is -128 to 127
 
 Posting = tuple[int, int]
 
@@ -34,6 +34,11 @@ Posting = tuple[int, int]
 def tag_of(value: bytes) -> int:
     """Return the tag of a value whose first eight bytes are random: a record id or a pseudonym."""
     return int.from_bytes(value[:_BYTES], "big", signed=True)
+
+
+def tags_of(values: Sequence[bytes]) -> tuple[int, ...]:
+    """Return the tags of many values, for a third of what each takes by itself."""
+    return struct.unpack(f">{len(values)}q", b"".join([value[:_BYTES] for value in values]))
 
 
 def places(db: sqlite3.Connection, tag: int) -> list[int]:
@@ -50,10 +55,10 @@ def places(db: sqlite3.Connection, tag: int) -> list[int]:
 
 @dataclass(slots=True)
 class Turn:
-    """What one round does to the index: postings it adds, and the buckets whose turn it is."""
+    """What one round does to the index: postings it adds, and what waits in the buckets whose turn it is."""
 
     postings: Sequence[Posting]
-    buckets: list[int] = field(default_factory=list)
+    buckets: dict[int, list[Posting]] = field(default_factory=dict)
     forget: int = -1  # young rows up to this round have all been put into the index
 
 
@@ -62,19 +67,23 @@ class Tags:
 
     def __init__(self, db: sqlite3.Connection, waiting_max: int = WAITING_MAX) -> None:
         self._waiting_max = waiting_max
-        self._buckets: list[dict[int, int]] = [{} for _ in range(BUCKETS)]  # tag to its first place
-        self._again: dict[int, list[int]] = {}  # tag to its other places
+        # Buckets by the tag's first byte, which is signed: those of negative ones count from the lists' end.
+        self._first: list[dict[int, int]] = [{} for _ in range(BUCKETS)]  # tag to its first place
+        self._again: list[list[Posting]] = [[] for _ in range(BUCKETS)]  # tags at their other places
         self.waiting = 0
         self._turns = 0  # bucket `_turns % BUCKETS` is the next one to be put into the index
         self._young: deque[tuple[int, int]] = deque()  # round, and the turn after which it may be forgotten
         for number, postings in db.execute("SELECT round, postings FROM tag_young ORDER BY round"):
-            self._add(number, [(tag, place) for tag, place in _POSTING.iter_unpack(postings)])
+            self._add(number, list(_POSTING.iter_unpack(postings)))
 
     def places(self, db: sqlite3.Connection, tags: Sequence[int]) -> list[int]:
         """Return every place where one of these tags occurs."""
         found = {place for (place,) in select(db, "SELECT place FROM tag WHERE tag IN", tags)}
         for tag in tags:
-            found.update(self._places(tag))
+            bucket = tag >> _FIRST_BYTE
+            if tag in self._first[bucket]:
+                found.add(self._first[bucket][tag])
+                found.update(place for other, place in self._again[bucket] if other == tag)
         return sorted(found)
 
     def turn(self, postings: Sequence[Posting]) -> Turn:
@@ -83,8 +92,8 @@ class Tags:
         left = self.waiting + len(postings)
         while left > self._waiting_max and len(turn.buckets) < BUCKETS:
             bucket = (self._turns + len(turn.buckets)) % BUCKETS
-            left -= len(self._rows(bucket))
-            turn.buckets.append(bucket)
+            turn.buckets[bucket] = [*self._first[bucket].items(), *self._again[bucket]]
+            left -= len(turn.buckets[bucket])
         turns = self._turns + len(turn.buckets)
         for number, after in self._young:
             if after > turns:
@@ -95,21 +104,20 @@ class Tags:
     def write(self, db: sqlite3.Connection, number: int, turn: Turn) -> None:
         """Write a turn as part of round `number`."""
         if turn.postings:
-            packed = b"".join(starmap(_POSTING.pack, turn.postings))
+            packed = struct.pack(f">{2 * len(turn.postings)}q", *chain.from_iterable(turn.postings))
             insert(db, "tag_young", [(number, packed)])
-        for bucket in turn.buckets:
+        for postings in turn.buckets.values():
             # After a restart some are in the index already.
-            insert(db, "tag", sorted(self._rows(bucket)), verb="INSERT OR IGNORE")
+            insert(db, "tag", sorted(postings), verb="INSERT OR IGNORE")
         if turn.forget >= 0:
             db.execute("DELETE FROM tag_young WHERE round <= ?", (turn.forget,))
 
     def keep(self, number: int, turn: Turn) -> None:
         """Take a committed turn into memory."""
-        for bucket in turn.buckets:
-            self.waiting -= len(self._rows(bucket))
-            for tag in self._buckets[bucket]:
-                self._again.pop(tag, None)
-            self._buckets[bucket] = {}
+        for bucket, postings in turn.buckets.items():
+            self.waiting -= len(postings)
+            self._first[bucket] = {}
+            self._again[bucket] = []
         self._turns += len(turn.buckets)
         while self._young and self._young[0][0] <= turn.forget:
             self._young.popleft()
@@ -117,20 +125,10 @@ class Tags:
             self._add(number, turn.postings)
 
     def _add(self, number: int, postings: Sequence[Posting]) -> None:
-        buckets, again = self._buckets, self._again
+        first, again = self._first, self._again
         for tag, place in postings:
-            if buckets[(tag >> _FIRST_BYTE) + BUCKETS // 2].setdefault(tag, place) != place:
-                again.setdefault(tag, []).append(place)
+            bucket = tag >> _FIRST_BYTE
+            if first[bucket].setdefault(tag, place) != place:
+                again[bucket].append((tag, place))
         self.waiting += len(postings)
         self._young.append((number, self._turns + BUCKETS))
-
-    def _places(self, tag: int) -> tuple[int, ...]:
-        first = self._buckets[(tag >> _FIRST_BYTE) + BUCKETS // 2].get(tag)
-        return () if first is None else (first, *self._again.get(tag, ()))
-
-    def _rows(self, bucket: int) -> list[Posting]:
-        """Return what waits in a bucket."""
-        rows = list(self._buckets[bucket].items())
-        if self._again:
-            rows += [(tag, place) for tag, _ in rows for place in self._again.get(tag, ())]
-        return rows
