@@ -15,6 +15,7 @@ import contracts
 from crypto.seal import Draft
 from gateway.child import Child, Died, answer, asked
 from gateway.errors import Unavailable
+from gateway.interpreter import keep_freed_memory
 from gateway.observe import frames
 from gateway.prepare import prepare
 from gateway.records import (
@@ -122,6 +123,7 @@ def _raised(failure: _Failure) -> Unavailable:
 
 def _work(wire: socket.socket, folder: Path, profile: contracts.Profile) -> None:
     """Answer questions until nobody asks any more: the parent has ended the wire, or itself."""
+    keep_freed_memory()
     catalogues = _Catalogues(folder, profile)
     with wire.makefile("rb") as questions:
         for number, question in asked(questions):

@@ -10,6 +10,7 @@ import uvloop
 
 from gateway import observe
 from gateway.app.intake import serve as run
+from gateway.interpreter import keep_freed_memory
 
 
 @click.command("serve")
@@ -24,4 +25,5 @@ def serve(config: Path) -> None:
     """Take records in, keep the log, relay to the queue."""
     observe.configure("serve")
     os.umask(0o007)  # the store and the queue are for this account and its group
+    keep_freed_memory()
     uvloop.run(run(config))

@@ -21,7 +21,7 @@ from crypto.receipt import BatchReceipt
 from gateway import observe
 from gateway.child import answer, asked
 from gateway.errors import Unavailable
-from gateway.interpreter import share_the_interpreter, spare_the_collector
+from gateway.interpreter import keep_freed_memory, share_the_interpreter, spare_the_collector
 from gateway.log import wire
 from gateway.log.committer import Committer
 from gateway.log.requests import Append, Close, Note, Release, Sent
@@ -51,6 +51,7 @@ def keep(asker: socket.socket, setup: Setup) -> None:
     """Keep the log until nobody asks any more."""
     observe.configure("serve")
     share_the_interpreter()
+    keep_freed_memory()
     with closing(Connection(setup.address, setup.ca_pem, timeout_s=setup.timeout_s)) as connection:
         bao = Borrowed(connection)
         answering = threading.Lock()
