@@ -1,7 +1,7 @@
 """Sealing a batch: encrypt each record, make its log entry, wrap the batch key for each recipient.
 
-What `seal` makes does not depend on where in the lane it will stand, so any process can make it; `encode`
-adds the place once the checkpoint is signed. `crypto.opening` undoes both.
+What `seal` makes does not depend on where in the lane it will stand, so any process can make it; `pack` adds the
+place, and `encode` makes the queue message once the checkpoint is signed. `crypto.opening` undoes all three.
 """
 
 import os
@@ -32,7 +32,7 @@ from crypto.hpke import BATCH_KEY_BYTES, PublicKey, wrap
 from crypto.merkle import Frontier, leaf_hash
 from crypto.note import Checkpoint
 
-__all__ = ["BatchHeader", "Draft", "Unsealed", "encode", "record_id", "seal"]
+__all__ = ["BatchHeader", "Draft", "Unsealed", "encode", "pack", "record_id", "seal"]
 
 _AROUND_BYTES = 512 * 1024  # room in a message for everything but its records
 
@@ -54,13 +54,14 @@ class Unsealed:
 class Draft:
     """A sealed batch without its place in the lane; all bytes, so that other processes get it cheaply.
 
-    `keys` and `records` are members of the message, already JSON. Entries, leaf hashes and salts are in the
-    order of the records. Salts are secret from everyone but the sender and the recipients.
+    `keys` is a member of the message, already JSON, and `ciphertexts` an array of binaries in MessagePack. These, the
+    entries, the leaf hashes and the salts are in the order of the records. Salts are secret from everyone but the
+    sender and the recipients.
     """
 
     header: bytes
     keys: bytes = field(repr=False)
-    records: bytes = field(repr=False)
+    ciphertexts: bytes = field(repr=False)
     entries: tuple[bytes, ...] = field(repr=False)
     leaves: tuple[bytes, ...] = field(repr=False)
     salts: tuple[bytes, ...] = field(repr=False)
@@ -87,33 +88,55 @@ def seal(header: BatchHeader, records: Sequence[Unsealed], recipients: Sequence[
         raise ValueError(f"the recipient would refuse this batch: {error.detail}") from error
 
 
-def encode(
-    draft: Draft, frontier: Frontier, checkpoint: str, after: Checkpoint, consistency: Sequence[bytes]
-) -> bytes:
-    """Give a draft its place in the lane: the queue message.
+def pack(draft: Draft, frontier: Frontier, after: Checkpoint, consistency: Sequence[bytes]) -> bytes:
+    """Give a draft its place in the lane: what must be kept of its message until it leaves.
+
+    That is all of it but the entries and the checkpoint, which the lane keeps anyway.
 
     Args:
         draft: the sealed records.
         frontier: of the lane right before the batch; its size is the index of the batch's first entry.
-        checkpoint: the signed note over the lane right after the batch.
         after: the checkpoint that the previous message from this lane to the same recipient under the same
             contract carried; size 0 for the first. With it a recipient checks that it was never shown two
             histories.
-        consistency: the RFC 6962 consistency proof from `after` to `checkpoint`.
+        consistency: the RFC 6962 consistency proof from `after` to the checkpoint right after the batch.
+    """
+    return _PACK(
+        _Packed(
+            draft.header,
+            draft.keys,
+            draft.ciphertexts,
+            frontier.size,
+            frontier.hashes,
+            after.size,
+            after.root,
+            tuple(consistency),
+        )
+    )
+
+
+def encode(packed: bytes, entries: Sequence[str], checkpoint: str) -> bytes:
+    """Return the queue message of a batch.
+
+    Args:
+        packed: what `pack` returned.
+        entries: the batch's, in order, as the texts that their octets spell.
+        checkpoint: the signed note over the lane right after the batch.
 
     Raises:
-        ValueError: the message would exceed 8 MiB.
+        ValueError: the message would exceed 8 MiB, or there are more or fewer entries than records.
     """
+    batch = _UNPACK(packed)
     message = msgspec.json.encode(
         _Message(
-            after=WireRoot(b64url(after.root), after.size),
+            after=WireRoot(b64url(batch.after_root), batch.after_size),
             checkpoint=checkpoint,
-            consistency=tuple(b64url(value) for value in consistency),
-            first=frontier.size,
-            frontier=tuple(b64url(value) for value in frontier.hashes),
-            header=draft.header.decode(),
-            keys=msgspec.Raw(draft.keys),
-            records=msgspec.Raw(draft.records),
+            consistency=tuple(map(b64url, batch.consistency)),
+            first=batch.first,
+            frontier=tuple(map(b64url, batch.frontier)),
+            header=batch.header.decode(),
+            keys=msgspec.Raw(batch.keys),
+            records=_records(_UNPACK_CIPHERTEXTS(batch.ciphertexts), entries),
         )
     )
     if len(message) > MESSAGE_MAX_BYTES:
@@ -121,8 +144,26 @@ def encode(
     return message
 
 
+class _Packed(msgspec.Struct, frozen=True, array_like=True):
+    """A draft with its place, but without its entries."""
+
+    header: bytes
+    keys: bytes
+    ciphertexts: bytes
+    first: int
+    frontier: tuple[bytes, ...]
+    after_size: int
+    after_root: bytes
+    consistency: tuple[bytes, ...]
+
+
+_PACK = msgspec.msgpack.Encoder().encode
+_UNPACK = msgspec.msgpack.Decoder(_Packed).decode
+_UNPACK_CIPHERTEXTS = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
-    """The queue message; what is already JSON is copied as it stands."""
+    """The queue message; the keys are already JSON and copied as they stand."""
 
     after: WireRoot
     checkpoint: str
@@ -131,7 +172,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True):
     frontier: tuple[str, ...]
     header: str
     keys: msgspec.Raw
-    records: msgspec.Raw
+    records: list[WireRecord]
 
 
 def _seal(
@@ -139,26 +180,26 @@ def _seal(
 ) -> Draft:
     header_octets = header.octets()
     header_hash = sha256(header_octets).digest()
-    entries, salts, sealed, named = [], [], [], set()
+    entries, salts, ciphertexts, named = [], [], [], set()
     for record, (key, salt) in zip(records, record_secrets(batch_key, len(records)), strict=True):
         if len(record.octets) > RECORD_MAX_BYTES:
             raise ValueError("a record has at most 1 MiB")
         octets, entry = _entry(record, salt)
         agree(header, entry)
         named.add(entry.recipient)
-        ciphertext = AESGCM(key).encrypt(NONCE, record.octets, header_hash + octets)
+        ciphertexts.append(AESGCM(key).encrypt(NONCE, record.octets, header_hash + octets))
         entries.append(octets)
         salts.append(salt)
-        sealed.append(WireRecord(b64url(ciphertext), octets.decode()))
     if len(named) != 1:
         raise ValueError("a batch goes to one recipient")
-    encoded = msgspec.json.encode(sealed)
-    if len(encoded) > MESSAGE_MAX_BYTES - _AROUND_BYTES:
+    if not _fit(ciphertexts, entries):
         raise ValueError("the records of a batch have at most 7.5 MiB when sealed")
     info = key_info(header_hash)
     keys = [WireKey(b64url(wrap(key, info, batch_key)), key.kid) for key in recipients]
     leaves = tuple(leaf_hash(octets) for octets in entries)
-    return Draft(header_octets, msgspec.json.encode(keys), encoded, tuple(entries), leaves, tuple(salts))
+    return Draft(
+        header_octets, msgspec.json.encode(keys), _PACK(ciphertexts), tuple(entries), leaves, tuple(salts)
+    )
 
 
 def _entry(record: Unsealed, salt: bytes) -> tuple[bytes, Entry]:
@@ -170,3 +211,18 @@ def _entry(record: Unsealed, salt: bytes) -> tuple[bytes, Entry]:
             "source_commitment": source_commitment(salt, record.source),
         }
     )
+
+
+def _records(ciphertexts: Sequence[bytes], entries: Sequence[str]) -> list[WireRecord]:
+    """Return the records as the message has them."""
+    pairs = zip(ciphertexts, entries, strict=True)
+    return [WireRecord(b64url(ciphertext), entry) for ciphertext, entry in pairs]
+
+
+def _fit(ciphertexts: Sequence[bytes], entries: Sequence[bytes]) -> bool:
+    """Tell whether the message will have room for these records."""
+    # Base64 adds a third and escaping at most as much again: most batches are so small that nothing needs be written.
+    if 2 * (sum(map(len, ciphertexts)) + sum(map(len, entries))) <= MESSAGE_MAX_BYTES // 2:
+        return True
+    records = _records(ciphertexts, [entry.decode() for entry in entries])
+    return len(msgspec.json.encode(records)) <= MESSAGE_MAX_BYTES - _AROUND_BYTES

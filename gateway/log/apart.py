@@ -62,9 +62,7 @@ class LogApart:
     async def append(self, batch: Batch) -> SealedBatch | Known:
         """See `ports.Log.append`."""
         began = time.monotonic()
-        # Only the names of the parts are needed, and plaintext has no business there.
-        parts = tuple(replace(part, records=()) for part in batch.parts)
-        reply = await self._ask(wire.Append(replace(batch, parts=parts)))
+        reply = await self._ask(wire.Append(_without_secrets(batch)))
         metrics.APPEND_SECONDS.observe(time.monotonic() - began)
         if isinstance(reply, wire.Before):
             return reply.known
@@ -139,6 +137,14 @@ def _as(kind: type[R], reply: wire.Reply) -> R:
     if not isinstance(reply, kind):
         raise TypeError("an answer to another question")
     return reply
+
+
+def _without_secrets(batch: Batch) -> Batch:
+    """Return a batch as the log needs it: plaintext and salts have no business there."""
+    parts = tuple(replace(part, records=()) for part in batch.parts)
+    draft = None if batch.draft is None else replace(batch.draft, salts=())
+    held = tuple(replace(one, draft=replace(one.draft, salts=())) for one in batch.held)
+    return replace(batch, parts=parts, draft=draft, held=held)
 
 
 def _receipt(lane: str, draft: Draft, end: wire.End) -> BatchReceipt:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from gateway.log.leaving import message_body
 from gateway.log.quarantine import QuarantineState
 from gateway.log.quarantine import state as quarantine_state
 from gateway.log.reading import Readers
@@ -49,15 +51,12 @@ class StoreOutbox:
             Unavailable: `unavailable.store`.
         """
         query = (
-            "SELECT seq, lane, recipient, contract, batch, first, count, body FROM outbox"
-            " WHERE hold = 0 ORDER BY seq LIMIT ?"
+            "SELECT seq, batch, recipient, contract, outbox.lane, lane.id, first, count, packed FROM outbox"
+            " JOIN lane ON lane.name = outbox.lane WHERE hold = 0 ORDER BY seq LIMIT ?"
         )
         with translated():
-            rows = self._readers.db().execute(query, (limit,)).fetchall()
-        return [
-            Outgoing(seq, Message(batch, f"{recipient}.{contract}", body), recipient, lane, first, count)
-            for seq, lane, recipient, contract, batch, first, count, body in rows
-        ]
+            db = self._readers.db()
+            return [_outgoing(db, row) for row in db.execute(query, (limit,)).fetchall()]
 
     def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
         """See `ports.Outbox.sent`.
@@ -94,3 +93,9 @@ class StoreOutbox:
     def close(self) -> None:
         """Close the store; nothing may be reading."""
         self._readers.close()
+
+
+def _outgoing(db: sqlite3.Connection, row: Sequence[Any]) -> Outgoing:
+    seq, batch, recipient, contract, lane, number, first, count, packed = row
+    body = message_body(db, number, first, count, packed)
+    return Outgoing(seq, Message(batch, f"{recipient}.{contract}", body), recipient, lane, first, count)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from crypto.entry import parse_entry, record_id
 from gateway.log.chains import Standing, standings
 from gateway.log.decisions import DECISIONS
+from gateway.log.leaving import message_body
 from gateway.log.promises import promised
 from gateway.log.proofs import lane_named
 from gateway.log.store import located, place_of
@@ -20,7 +21,7 @@ from gateway.records import Message
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record that waits since `since_ms` (Unix ms). `entry` is its own; `octets` the length of its message.
+    """A record that waits since `since_ms` (Unix ms). `entry` is its own.
 
     `decided` is the kind of a decision that was made and is not carried out yet, or empty.
     """
@@ -29,7 +30,6 @@ class Waiting:
     index: int
     entry: bytes
     since_ms: int
-    octets: int
     decided: str
 
 
@@ -85,21 +85,24 @@ def message(db: sqlite3.Connection, identifier: str) -> Message | None:
     Raises:
         ValueError: not a record id.
     """
-    query = "SELECT batch, recipient, contract, body FROM quarantine WHERE place = ?"
+    query = "SELECT place, batch, recipient, contract, packed FROM quarantine WHERE place = ?"
     row = db.execute(query, (_place(db, identifier),)).fetchone()
-    return None if row is None else Message(row[0], f"{row[1]}.{row[2]}", row[3])
+    if row is None:
+        return None
+    place, batch, recipient, contract, packed = row
+    return Message(batch, f"{recipient}.{contract}", message_body(db, *located(place), 1, packed))
 
 
 def _found(db: sqlite3.Connection, which: str, *values: int) -> Iterator[Waiting]:
     query = (
-        "SELECT quarantine.place, lane.name, octets, quarantine.time_ms, bytes FROM quarantine"  # noqa: S608
+        "SELECT quarantine.place, lane.name, entry.octets, quarantine.time_ms FROM quarantine"  # noqa: S608
         " JOIN entry ON entry.place = quarantine.place JOIN lane ON lane.id = quarantine.place >> 48"
         f" {which}"
     )
     decided = dict(db.execute("SELECT record_id, kind FROM spool WHERE kind IN (?, ?)", DECISIONS))
-    for place, lane, entry, since_ms, octets in db.execute(query, values):
+    for place, lane, entry, since_ms in db.execute(query, values):
         _, index = located(place)
-        yield Waiting(lane, index, entry, since_ms, octets, decided.get(parse_entry(entry).id, ""))
+        yield Waiting(lane, index, entry, since_ms, decided.get(parse_entry(entry).id, ""))
 
 
 def _place(db: sqlite3.Connection, identifier: str) -> int | None:

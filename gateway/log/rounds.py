@@ -123,7 +123,7 @@ class Rounds:
         chained = () if known else round_.chained(batch)
         if known or chained:
             return lambda _: future.set_result(Known(known, chained))
-        planned = sum(len(sealed.draft.records) for sealed in round_.sealed if not sealed.held)
+        planned = sum(len(sealed.draft.ciphertexts) for sealed in round_.sealed if not sealed.held)
         if batch.draft is not None and round_.state.outbox_bytes + planned >= self._outbox_max_bytes:
             full = Unavailable(
                 "unavailable.outbox_full", "the queue has to take messages before more are accepted"

@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.errors import Unavailable
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 10.0  # others hold the write lock for milliseconds; whoever waits longer waits for a disk that hangs
 CACHE_KIB = 64 * 1024  # keeps the tag index of about a million records in memory
 WAL_PAGES = 4000  # 16 MiB before the file is brought up to date: larger means rarer and longer pauses
@@ -82,12 +82,13 @@ CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     lane TEXT NOT NULL, recipient TEXT NOT NULL, contract TEXT NOT NULL,
     batch TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, hold INTEGER NOT NULL,
-    time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
+    time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    packed BLOB NOT NULL  -- all of the message but the entries and the checkpoint (`leaving`)
 ) STRICT;
 CREATE INDEX outbox_due ON outbox (hold, seq, bytes);
 CREATE TABLE quarantine (  -- messages of one record each that wait for an officer, by the record's place
     place INTEGER PRIMARY KEY, recipient TEXT NOT NULL, contract TEXT NOT NULL, batch TEXT NOT NULL,
-    time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL
+    time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, packed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX quarantine_time ON quarantine (time_ms);
 CREATE TABLE spool (

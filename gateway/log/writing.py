@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from crypto.seal import encode
+from crypto.seal import pack
 from gateway.log.decisions import Decided
 from gateway.log.lane import Lane
 from gateway.log.round import Round, Sealed, Where
@@ -35,9 +35,9 @@ def write(
         sqlite3.Error: nothing was written.
     """
     db, time_ms = round_.db, round_.time_ms
-    bodies = [(sealed, _body(sealed, notes[sealed.checkpoint])) for sealed in round_.sealed]
-    messages = [_outgoing(sealed, body, time_ms) for sealed, body in bodies if not sealed.held]
-    held = [_held(sealed, body, time_ms, round_) for sealed, body in bodies if sealed.held]
+    all_packed = [(sealed, _packed(sealed)) for sealed in round_.sealed]
+    messages = [_outgoing(sealed, packed, time_ms) for sealed, packed in all_packed if not sealed.held]
+    held = [_held(sealed, packed, time_ms, round_) for sealed, packed in all_packed if sealed.held]
     with transaction(db):
         # What was planned holds for the store as it was after the round before; a fork would be a lane's end.
         if not db.execute(
@@ -60,11 +60,11 @@ def write(
         _count(db, round_.batches)
         _each(db, "DELETE FROM spool WHERE seq IN", spooled)
         _each(db, "UPDATE outbox SET hold = 0 WHERE seq IN", released)
-    return sum(len(body) for sealed, body in bodies if not sealed.held)
+    return sum(len(packed) for sealed, packed in all_packed if not sealed.held)
 
 
 _LANE_GREW = "ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier"
-_OUTBOX = "lane, recipient, contract, batch, first, count, hold, time_ms, bytes, body"
+_OUTBOX = "lane, recipient, contract, batch, first, count, hold, time_ms, bytes, packed"
 _COUNTED = """ON CONFLICT (sender, id) DO UPDATE SET accepted = accepted + excluded.accepted,
  quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,
  refused = refused + excluded.refused,
@@ -76,22 +76,33 @@ def submission_digest(promise_key: bytes, digest: bytes) -> bytes:
     return hmac.digest(promise_key, b"isnad-submission/v1\0" + digest, "sha256")
 
 
-def _body(sealed: Sealed, note: str) -> bytes:
-    return encode(sealed.draft, sealed.frontier, note, sealed.after, sealed.consistency)
+def _packed(sealed: Sealed) -> bytes:
+    return pack(sealed.draft, sealed.frontier, sealed.after, sealed.consistency)
 
 
-def _outgoing(sealed: Sealed, body: bytes, time_ms: int) -> Row:
+def _outgoing(sealed: Sealed, packed: bytes, time_ms: int) -> Row:
     """Return a message's row of the outbox."""
     terms, batch = sealed.terms, sealed.batch_id
     first, count, hold = sealed.frontier.size, len(sealed.draft.entries), int(terms.freeze == "hold")
-    return terms.lane, terms.recipient, terms.contract, batch, first, count, hold, time_ms, len(body), body
+    return (
+        terms.lane,
+        terms.recipient,
+        terms.contract,
+        batch,
+        first,
+        count,
+        hold,
+        time_ms,
+        len(packed),
+        packed,
+    )
 
 
-def _held(sealed: Sealed, body: bytes, time_ms: int, round_: Round) -> Row:
+def _held(sealed: Sealed, packed: bytes, time_ms: int, round_: Round) -> Row:
     """Return a message's row of the quarantine."""
     terms = sealed.terms
     place = place_of(round_.lanes[terms.lane].number, sealed.frontier.size)
-    return place, terms.recipient, terms.contract, sealed.batch_id, time_ms, len(body), body
+    return place, terms.recipient, terms.contract, sealed.batch_id, time_ms, len(packed), packed
 
 
 def _decide(db: sqlite3.Connection, decided: Mapping[int, Decided], time_ms: int) -> None:
@@ -104,7 +115,7 @@ def _decide(db: sqlite3.Connection, decided: Mapping[int, Decided], time_ms: int
 
 
 _RELEASE = f"""INSERT INTO outbox ({_OUTBOX})
- SELECT ?, recipient, contract, batch, ?, 1, ?, ?, bytes, body FROM quarantine WHERE place = ?"""  # noqa: S608  constants
+ SELECT ?, recipient, contract, batch, ?, 1, ?, ?, bytes, packed FROM quarantine WHERE place = ?"""  # noqa: S608  constants
 
 
 def _lane(lane: Lane) -> Row:

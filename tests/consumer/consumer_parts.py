@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from crypto import hpke, merkle, note
 from crypto.canonical import canonical
 from crypto.keys import LogPublicKeys
-from crypto.seal import BatchHeader, Unsealed, encode, record_id, seal
+from crypto.seal import BatchHeader, Unsealed, encode, pack, record_id, seal
 from gateway.consumer.consumer import Consumer
 from gateway.consumer.ledger import LedgerFile
 from gateway.consumer.opening import BatchOpener, PinnedLogKeys, Reader
@@ -87,7 +87,11 @@ class Lane:
         after = self.last.get(queue, note.Checkpoint(self.origin, 0, merkle.EMPTY_ROOT))
         self.last[queue] = checkpoint
         path = merkle.consistency_proof(after.size, checkpoint.size, self.subtree)
-        return Message(header.batch, queue, encode(draft, before, signed, after, path))
+        return Message(
+            header.batch,
+            queue,
+            encode(pack(draft, before, after, path), [entry.decode() for entry in draft.entries], signed),
+        )
 
     def append(self, leaves):
         self.leaves += leaves

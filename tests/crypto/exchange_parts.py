@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import rfc8785
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from crypto import hpke, merkle, note
 from crypto.opening import Expectation, ExpectedLane, Link
-from crypto.seal import BatchHeader, Draft, Unsealed, encode, record_id, seal
+from crypto.seal import BatchHeader, Draft, Unsealed, encode, pack, record_id, seal
 
 SUITES = (hpke.Suite.HYBRID, hpke.Suite.CLASSICAL)
 TIME_S = 1_750_000_000
@@ -81,7 +82,12 @@ class Lane:
         after = self.last.get(queue, note.Checkpoint(self.origin, 0, merkle.EMPTY_ROOT))
         self.last[queue] = checkpoint
         path = merkle.consistency_proof(after.size, checkpoint.size, self.subtree)
-        return encode(draft, before, signed, after, path)
+        return encoded(draft, before, signed, after, path)
+
+
+def encoded(draft, before, signed, after, path):
+    """The queue message of a draft that stands right behind the frontier `before`."""
+    return encode(pack(draft, before, after, path), [entry.decode() for entry in draft.entries], signed)
 
 
 class Memory:
@@ -186,13 +192,13 @@ def forge(head, records, publics, *, batch_key=b"\x09" * 32):
         key, salt = forged_secrets(batch_key, position)
         entry = entry_of(salt)
         ciphertext = AESGCM(key).encrypt(bytes(12), record, header_hash + entry)
-        sealed.append((entry, text64(ciphertext), salt))
+        sealed.append((entry, ciphertext, salt))
     info = b"isnad-batch/v1\0" + header_hash
     keys = [{"kid": key.kid, "ek": text64(hpke.wrap(key, info, batch_key))} for key in publics]
     return Draft(
         octets,
         json.dumps(keys).encode(),
-        json.dumps([{"entry": e.decode(), "ciphertext": c} for e, c, _ in sealed]).encode(),
+        msgspec.msgpack.encode([ciphertext for _, ciphertext, _ in sealed]),
         tuple(e for e, _, _ in sealed),
         tuple(hashlib.sha256(b"\0" + e).digest() for e, _, _ in sealed),
         tuple(salt for _, _, salt in sealed),

@@ -12,7 +12,7 @@ from crypto import hpke, merkle, note
 from crypto.batch import parse_header, record_secrets
 from crypto.entry import Entry, parse_entry, record_id
 from crypto.errors import Tampered
-from crypto.seal import encode, seal
+from crypto.seal import seal
 
 
 @pytest.fixture(params=SUITES)
@@ -57,12 +57,12 @@ def test_sealing_again_draws_new_keys(exchange):
     first, second = exchange.seal(records), exchange.seal(records)
     assert first.salts != second.salts
     assert first.entries != second.entries
-    assert first.records != second.records
+    assert first.ciphertexts != second.ciphertexts
 
 
 def test_nothing_of_a_record_is_readable_in_a_draft(exchange):
     draft = exchange.seal([unsealed(1, octets="سر".encode() * 50)])
-    visible = b"".join((draft.header, draft.keys, draft.records, *draft.entries))
+    visible = b"".join((draft.header, draft.keys, draft.ciphertexts, *draft.entries))
     assert "سر".encode() not in visible
     assert "سر" not in repr(draft)
     assert "سر" not in repr(unsealed(1, octets="سر".encode()))
@@ -138,7 +138,7 @@ def test_a_message_beyond_8_mib_is_not_encoded(exchange):
     draft = exchange.seal([unsealed(1)])
     start = note.Checkpoint(exchange.lane.origin, 0, merkle.EMPTY_ROOT)
     with pytest.raises(ValueError, match="8 MiB"):
-        encode(draft, merkle.Frontier(0, ()), "x" * (8 * 1024 * 1024), start, ())
+        parts.encoded(draft, merkle.Frontier(0, ()), "x" * (8 * 1024 * 1024), start, ())
 
 
 @pytest.mark.parametrize(
