@@ -103,6 +103,7 @@ def serving(desk):
         None,
         Refusals(),
         lambda _: (),
+        lambda *_: None,
         lambda: (True, {}),
         None,
         None,
