@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 import contracts
 from crypto.canonical import canonical
 from crypto.encoding import b64url
@@ -30,7 +28,7 @@ from gateway.records import (
     Repeated,
     Terms,
 )
-from gateway.salts import salt_key, seal_salt
+from gateway.salts import seal_salts
 from gateway.settled import CONFLICT, UNFOUNDED, Settled, Verdict
 
 _Finish = Callable[[bytes], Kept]
@@ -202,11 +200,9 @@ class _Work:
             count=len(records),
         )
         draft = seal(header, records, terms.recipient_keys)
-        cipher = AESGCM(salt_key(terms.promise_key))
-        return draft, tuple(
-            finish(seal_salt(cipher, str(record.entry["id"]), salt))
-            for finish, record, salt in zip(finishes, records, draft.salts, strict=True)
-        )
+        ids = [str(record.entry["id"]) for record in records]
+        salts = seal_salts(terms.promise_key, list(zip(ids, draft.salts, strict=True)))
+        return draft, tuple([finish(salt) for finish, salt in zip(finishes, salts, strict=True)])
 
 
 def _shared(terms: Terms, part: Part) -> dict[str, object]:

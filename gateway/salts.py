@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE_BYTES = 12
 
 
 def salt_key(promise_key: bytes) -> bytes:
@@ -13,12 +16,19 @@ def salt_key(promise_key: bytes) -> bytes:
     return hmac.digest(promise_key, b"isnad-salt/v1\0", "sha256")
 
 
-def seal_salt(cipher: AESGCM, identifier: str, salt: bytes) -> bytes:
-    """Return a salt as the store keeps it: whoever holds the store alone cannot guess at records with it."""
-    nonce = os.urandom(12)
-    return nonce + cipher.encrypt(nonce, salt, identifier.encode())
+def seal_salts(promise_key: bytes, salts: Sequence[tuple[str, bytes]]) -> list[bytes]:
+    """Return salts, each given with its record's id, as the store keeps them."""
+    cipher = AESGCM(salt_key(promise_key))
+    nonces = os.urandom(
+        _NONCE_BYTES * len(salts)
+    )  # at once: each call of the kernel costs more than encrypting
+    sealed = []
+    for at, (identifier, salt) in zip(range(0, len(nonces), _NONCE_BYTES), salts, strict=True):
+        nonce = nonces[at : at + _NONCE_BYTES]
+        sealed.append(nonce + cipher.encrypt(nonce, salt, identifier.encode()))
+    return sealed
 
 
 def open_salt(cipher: AESGCM, identifier: str, sealed: bytes) -> bytes:
-    """Return the 32-byte salt that `seal_salt` kept."""
-    return cipher.decrypt(sealed[:12], sealed[12:], identifier.encode())
+    """Return the 32-byte salt that `seal_salts` kept."""
+    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], identifier.encode())

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+import msgspec
 from support.batches import batch_of, pseudonym, terms_of
 from support.signing import LocalSigner
 from support.stores import Store
@@ -29,12 +29,12 @@ from gateway.log.proofs import lane_named, proof_at
 from gateway.log.search import by_record, by_reference, by_subject
 from gateway.moments import uuid7
 from gateway.records import Batch, Kept, Part, Terms
-from gateway.salts import salt_key, seal_salt
+from gateway.salts import seal_salts
 from gateway.settled import Known
 
 ENTRIES = 1_000_000
 BATCH = 256
-MESSAGE_RECORDS_BYTES = 580_000  # 256 records of 1 KiB: ciphertext in base64url and entry
+CIPHERTEXTS_BYTES = 256 * (1024 + 16)  # of 256 records of 1 KiB
 
 
 def run(entries: int = ENTRIES) -> list[Figure]:
@@ -62,7 +62,7 @@ async def _figures(store: Store, entries: int) -> list[Figure]:
 
 
 async def _appending(store: Store, terms: Terms) -> Figure:
-    batches = list(_batches(terms, "big", 120, octets=MESSAGE_RECORDS_BYTES))
+    batches = list(_batches(terms, "big", 120, octets=CIPHERTEXTS_BYTES))
     began = time.perf_counter()
     waiting: set[asyncio.Future[object]] = set()
     for batch in batches:  # as many at a time as one agreement has on its way
@@ -85,7 +85,7 @@ def _relay(store: Store) -> None:
 
 def _bare_disk(store: Store) -> float:
     """Return the records a second for which the disk takes a batch's octets alone: entries and message."""
-    octets = os.urandom(MESSAGE_RECORDS_BYTES + BATCH * 1000)
+    octets = os.urandom(CIPHERTEXTS_BYTES + BATCH * 1000)
     path = store.path.with_name("bare")
     with path.open("wb", buffering=0) as file:
         began = time.perf_counter()
@@ -183,8 +183,7 @@ def _batches(terms: Terms, name: str, count: int, *, octets: int) -> Iterator[Ba
     entry = template.draft.entries[0]
     old_id, old_ref = template.kept[0].record_id.encode(), f"{name}/0".encode()
     old_subject = b64url(template.kept[0].subject).encode()
-    cipher = AESGCM(salt_key(terms.promise_key))
-    records = b'["' + b"A" * octets + b'"]'
+    ciphertexts = msgspec.msgpack.encode([bytes(octets // BATCH)] * BATCH)
     for number in range(count):
         kept, entries = [], []
         for n in range(number * BATCH, (number + 1) * BATCH):
@@ -195,7 +194,7 @@ def _batches(terms: Terms, name: str, count: int, *, octets: int) -> Iterator[Ba
             )
             own = entry.replace(old_id, identifier.encode()).replace(old_subject, b64url(subject).encode())
             entries.append(own.replace(b'"' + old_ref + b'"', b'"' + reference.encode() + b'"'))
-            salt = seal_salt(cipher, identifier, template.draft.salts[0])
+            (salt,) = seal_salts(terms.promise_key, [(identifier, template.draft.salts[0])])
             kept.append(Kept(0, n, identifier, reference, subject, salt[:32], salt, "", (), ()))
         header = BatchHeader(
             batch=str(uuid7()), lane=terms.lane, sender=terms.sender, recipients=("nea-1",),
@@ -203,7 +202,7 @@ def _batches(terms: Terms, name: str, count: int, *, octets: int) -> Iterator[Ba
         )  # fmt: skip
         leaves = tuple(map(leaf_hash, entries))
         draft = Draft(
-            header.octets(), template.draft.keys, records, tuple(entries), leaves, template.draft.salts
+            header.octets(), template.draft.keys, ciphertexts, tuple(entries), leaves, template.draft.salts
         )
         yield replace(
             template, draft=draft, kept=tuple(kept), parts=(Part("s-1", template.parts[0].origin, 0, ()),)

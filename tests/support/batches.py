@@ -5,7 +5,6 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from crypto.batch import BatchHeader
 from crypto.canonical import canonical
@@ -14,7 +13,7 @@ from crypto.hpke import PrivateKey, Suite
 from crypto.seal import Unsealed, seal
 from gateway.moments import uuid7
 from gateway.records import Batch, Framed, Held, Kept, Origin, Part, Refusal, Refused, Repeated, Terms
-from gateway.salts import salt_key, seal_salt
+from gateway.salts import seal_salts
 
 RECIPIENT = PrivateKey.from_seed("nea-1", Suite.HYBRID, b"\x07" * 32)
 CITIZEN = "29001014100017"  # of the range kept for made-up people
@@ -148,10 +147,10 @@ def _drafted(terms, records):
         count=len(records),
     )
     draft = seal(header, [unsealed for _, unsealed in records], terms.recipient_keys)
-    cipher = AESGCM(salt_key(terms.promise_key))
+    ids = [kept.record_id for kept, _ in records]
+    salts = seal_salts(terms.promise_key, list(zip(ids, draft.salts, strict=True)))
     return draft, tuple(
-        msgspec.structs.replace(kept, salt=seal_salt(cipher, kept.record_id, salt))
-        for (kept, _), salt in zip(records, draft.salts, strict=True)
+        msgspec.structs.replace(kept, salt=salt) for (kept, _), salt in zip(records, salts, strict=True)
     )
 
 
