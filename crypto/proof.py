@@ -29,7 +29,8 @@ class Proof:
 
 def format_proof(index: int, path: Sequence[bytes], note: str) -> str:
     """Write a proof: index of the leaf, its siblings from the leaf up, and a signed note verbatim."""
-    return f"{_VERSION}\nindex {index}\n{''.join(map(_line, path))}\n{note}"
+    lines = _line(path[0]) + _upper(tuple(path[1:])) if path else ""
+    return f"{_VERSION}\nindex {index}\n{lines}\n{note}"
 
 
 def parse_proof(text: str) -> Proof:
@@ -54,7 +55,11 @@ def parse_proof(text: str) -> Proof:
     return Proof(int(index[1]), path, note)
 
 
-@lru_cache(maxsize=1024)
 def _line(value: bytes) -> str:
-    """The line of a hash: proofs of one batch share most of theirs."""
     return f"{b64(value)}\n"
+
+
+@lru_cache(maxsize=1024)
+def _upper(path: tuple[bytes, ...]) -> str:
+    """The lines of a path from its second hash on: neighbours in a tree share them."""
+    return "".join(map(_line, path))

@@ -73,6 +73,10 @@ class Counts:
         """Return how many records became this."""
         return sum(count for (counted, _), count in self._counted.items() if counted is status)
 
+    def only(self, status: Status) -> bool:
+        """Return whether every record became this."""
+        return all(counted is status for counted, _ in self._counted)
+
     def as_json(self) -> dict[str, int]:
         """Return the counts by outcome."""
         counts = dict.fromkeys(_STATUSES, 0)

@@ -127,6 +127,8 @@ class Records:
         counts.report(submission.sender, submission.contract)
         if code:
             metrics.count_error(code)
+        if request.form is Form.DOCUMENT and counts.only(Status.ACCEPTED) and not code:
+            return  # its entries say all of that, and a line for each would be a tenth of what it costs
         log.info(
             "submission.answered",
             submission=submission.id,
