@@ -26,7 +26,7 @@ from gateway.log.requests import closing_row, noted
 from gateway.log.spool import spool_rows
 from gateway.moments import now_ms
 from gateway.ports import Outgoing
-from gateway.records import Batch, Event, SealedBatch, Terms
+from gateway.records import Batch, Event, Part, SealedBatch, Terms
 from gateway.settled import Known
 
 __all__ = ["LogApart", "Setup"]
@@ -141,7 +141,7 @@ def _as(kind: type[R], reply: wire.Reply) -> R:
 
 def _without_secrets(batch: Batch) -> Batch:
     """Return a batch as the log needs it: plaintext and salts have no business there."""
-    parts = tuple(replace(part, records=()) for part in batch.parts)
+    parts = tuple(Part(one.submission, one.origin, one.received_ms, (), one.digest) for one in batch.parts)
     draft = None if batch.draft is None else replace(batch.draft, salts=())
     held = tuple(replace(one, draft=replace(one.draft, salts=())) for one in batch.held)
     return replace(batch, parts=parts, draft=draft, held=held)
