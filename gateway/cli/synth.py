@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import contracts
 from gateway.synth.events import KINDS
-from gateway.synth.files import STATE_PERSONS, STATES, Shard, write, write_states
+from gateway.synth.files import Shard, write
 from gateway.synth.flows import Flow
 from gateway.synth.people import MAX_PERSONS, Population
 
@@ -89,13 +88,15 @@ def synth(  # noqa: PLR0917  click passes options by name
     ]
     gc.freeze()  # the catalogue stays; without this the collector would walk through it again and again
     with _progress() as progress:
-        for flow in flows:
-            mine = range(shard.number - 1, flow.files, shard.of)
-            persons = sum(flow.persons_in(number) for number in mine)
-            write(flow, out, shard, _follow(progress, f"{flow.agency} {flow.contract}", persons, "records"))
-        blocks = range((shard.number - 1) * STATE_PERSONS, population.persons, shard.of * STATE_PERSONS)
-        persons = sum(min(STATE_PERSONS, population.persons - first) for first in blocks)
-        write_states(flows, out, shard, _follow(progress, STATES, persons, STATES))
+        task = progress.add_task("synth", total=persons, written=0)
+        written = 0
+
+        def tell(done: int, more: int) -> None:
+            nonlocal written
+            written += more
+            progress.update(task, advance=done, written=written)
+
+        write(flows, out, shard, tell)
 
 
 def _chosen(
@@ -116,23 +117,9 @@ def _chosen(
 
 def _progress() -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("persons, {task.fields[written]:,} {task.fields[unit]}"),
+        TextColumn("persons, {task.fields[written]:,} records"),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
     )
-
-
-def _follow(progress: Progress, what: str, persons: int, unit: str) -> Callable[[int, int], None]:
-    """Show a new line of progress; return what is told of each file: its persons, and its records or states."""
-    task = progress.add_task(what, total=persons, written=0, unit=unit)
-    written = 0
-
-    def tell(done: int, more: int) -> None:
-        nonlocal written
-        written += more
-        progress.update(task, advance=done, written=written)
-
-    return tell

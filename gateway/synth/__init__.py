@@ -14,6 +14,7 @@ shards and in whatever order, in constant memory. Nothing here is random and nob
     forms       a canonical record in an agency's own words: its mapping, read backwards
     writing     a form as JSON, CSV or XML
     noise       what people and machines do to records, and what must become of each
+    occasions   who has something to report, and on what day
     flows       what an agency sends under a contract, and what must become of it
     states      what a recipient must know of each person in the end
     files       files of records, beside each its answers and its manifest, and files of states

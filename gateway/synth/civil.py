@@ -42,13 +42,15 @@ def eligibility(scene: Scene) -> Iterator[Record]:
 
 def snapshot(scene: Scene) -> Iterator[Record]:
     """Tell how somebody stands in the civil register."""
-    chance, as_of = scene.chance, scene.span.until.isoformat()
+    chance, as_of = scene.chance, scene.occurred
     told = who(scene) | home(scene, "residence")
-    told |= {"occurred_on": as_of, "reported_on": as_of, "as_of": as_of, "nationality_basis": "BIRTH"}
     state = chance.below(100)
-    told["card_status"] = "VALID" if state < 90 else "EXPIRED" if state < 97 else "SUSPENDED"  # noqa: PLR2004
+    card = "VALID" if state < 90 else "EXPIRED" if state < 97 else "SUSPENDED"  # noqa: PLR2004
     ahead = chance.below(7 * DAYS_A_YEAR) + 1  # a card lives seven years
-    told["card_expiry"] = shift(as_of, -ahead if told["card_status"] == "EXPIRED" else ahead)
+    told["as_of"] = as_of
+    told["card_status"] = card
+    told["card_expiry"] = shift(as_of, -ahead if card == "EXPIRED" else ahead)
+    told["nationality_basis"] = "BIRTH"
     if chance.happens(500):
         told |= {"nationality_basis": "NATURALISED", "acquired_on": shift(as_of, -chance.below(3_000) - 1)}
     yield told

@@ -5,7 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from crypto.seal import record_id
+from gateway.synth.chance import Chance
 from gateway.synth.scenes import LATE, Record, Scene, decision, shift, who
+
+CAPACITY, DEPRIVATION = "capacity-status.v1", "deprivation.v1"
+_INTERDICTING, _DEPRIVING = "moj", "ppo"
+"""Those whose records a restoration names."""
+
+
+def _barring(scene: Scene, agency: str, contract: str) -> Chance:
+    """Return what is drawn for the judgment by which an agency bars a person: who ends the bar draws the same."""
+    return Chance(scene.population.key, f"judgment {agency} {contract} {scene.person.number}")
+
+
+def _case(scene: Scene, prefix: str, chance: Chance) -> Record:
+    """Return the case that follows from `chance`, of a year before all judgments of the window."""
+    year = scene.span.begins.year - 1
+    return {f"{prefix}.case_no": f"{chance.below(30_000) + 1} لسنة {year}", f"{prefix}.case_year": year}
+
+
+def _court(scene: Scene, contract: str, chance: Chance) -> str:
+    """Return the court of first instance or family court that judges."""
+    if contract == CAPACITY:
+        return f"FA-{scene.person.gov}"
+    gov = scene.person.gov
+    return f"PR-{gov}{chance.one_of(_HALVES[gov])}" if gov in _HALVES else f"PR-{gov}"
+
+
+_HALVES = {"01": "NS", "02": "EW", "21": "NS"}
+"""Governorates with two courts of first instance."""
 
 
 def capacity(scene: Scene) -> Iterator[Record]:
@@ -14,8 +42,9 @@ def capacity(scene: Scene) -> Iterator[Record]:
     kind = scene.choose("kind", "INTERDICTION")
     told |= {"kind": kind, "phase": "START", "from": scene.occurred}
     if kind == "INTERDICTION":
-        judged = scene.before(30, 60)
-        told |= decision(scene, "decision", f"FA-{scene.person.gov}", judged, scene.occurred)
+        case = _barring(scene, scene.voice.binding.agency, CAPACITY)
+        court, judged = _court(scene, CAPACITY, case), scene.before(30, 60)
+        told |= decision(scene, "decision", court, judged, scene.occurred) | _case(scene, "decision", case)
     else:
         authority = scene.choose("order.authority", "NCMH")
         told |= {
@@ -45,9 +74,11 @@ def deprivation(scene: Scene) -> Iterator[Record]:
     """Tell a final judgment."""
     chance, told = scene.chance, who(scene)
     item = scene.choose("legal_item", "B8")
-    courts = [str(code) for code in scene.voice.values("decision.court_code") if str(code).startswith("PR-")]
-    court = "ETHICS" if item == "B3" else chance.one_of(courts)
+    case = _barring(scene, scene.voice.binding.agency, DEPRIVATION)
+    first_instance = _court(scene, DEPRIVATION, case)
+    court = "ETHICS" if item == "B3" else first_instance
     told |= decision(scene, "decision", court, scene.before(20, 300), scene.occurred)
+    told |= _case(scene, "decision", case)
     penalty = chance.one_of(_PENALTIES.get(item, ("PRISON", "FINE")))
     told |= {
         "legal_item": item,
@@ -64,19 +95,21 @@ def deprivation(scene: Scene) -> Iterator[Record]:
 
 
 def restoration(scene: Scene) -> Iterator[Record]:
-    """Tell that a bar ended; it is named by its id or by the judgment."""
+    """Tell that a bar ended; it is named by the id of the record that opened it, or by its judgment."""
     chance, told = scene.chance, who(scene)
     kind = scene.choose("kind", "REHAB_JUDICIAL")
+    lifted = kind == "INTERDICTION_LIFTED"
+    agency, of = (_INTERDICTING, CAPACITY) if lifted else (_DEPRIVING, DEPRIVATION)
     told |= {"kind": kind, "effective_on": scene.occurred}
-    court = scene.choose("decision.court_code", "PR-01N")
     if chance.below(2):
-        judged, final = scene.before(1_000, 2_000), scene.before(900, 50)
-        told |= decision(scene, "closes_decision", court, judged, final)
+        case = _barring(scene, agency, of)
+        judged, final = scene.before(20, 100), scene.before(1, 19)
+        told |= decision(scene, "closes_decision", _court(scene, of, case), judged, final)
+        told |= _case(scene, "closes_decision", case)
     else:
-        of = "capacity-status.v1" if kind == "INTERDICTION_LIFTED" else "deprivation.v1"
-        agency = "moj" if kind == "INTERDICTION_LIFTED" else "ppo"
         told["closes_bar_id"] = record_id(agency, of, scene.reference(of, 0), "assert")
     if kind != "REHAB_LEGAL":
+        court = scene.choose("decision.court_code", "PR-01N")
         told |= decision(scene, "decision", court, scene.before(10, 60), scene.occurred)
     yield told
 

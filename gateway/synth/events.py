@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from gateway.synth import civil, courts
 from gateway.synth.chance import MILLION, Chance
@@ -31,13 +31,15 @@ class Kind:
     """What is told later than this is late."""
 
 
-def dated(chance: Chance, occurred: date, until: date, *, can_be_late: bool) -> str:
+def dated(chance: Chance, occurred: str, until: str, *, can_be_late: bool) -> str:
     """Return the ISO date on which something is reported, `until` at the latest."""
+    if occurred == until:
+        return until
     lag = chance.below(_PROMPT_DAYS)
     if can_be_late and chance.happens(LATE):
         late = _LATE_DAYS + chance.below(_LATE_SPREAD)
-        lag = late if occurred + timedelta(days=late) <= until else lag
-    return min(occurred + timedelta(days=lag), until).isoformat()
+        lag = late if shift(occurred, late) <= until else lag
+    return min(shift(occurred, lag), until)
 
 
 def is_late(kind: Kind, record: Mapping[str, Value]) -> bool:

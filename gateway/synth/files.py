@@ -1,28 +1,37 @@
 """Files of records, and beside each the answers that its records must get, and its manifest; and files of states.
 
 Shard i of n writes the files whose number leaves i - 1 over n, so the files of all shards are those of a run
-without. A file is written record by record, or state by state.
+without. A population is gone through once, some hundred persons at a time: what is written about them is also what
+must be known of them. Where only one of both is a shard's to write, the other is made and dropped.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import orjson
 
 from contracts.manifests import ManifestRules
 from gateway.synth.flows import Flow, Made
-from gateway.synth.states import state
+from gateway.synth.people import STRETCH
+from gateway.synth.states import States
 
 STATES = "states"
 """The folder of what must be known of each person in the end."""
-STATE_PERSONS = 10_000
+STATE_PERSONS = 10 * STRETCH
 """So many persons a file of states is about."""
+_AT_ONCE = 100
+"""So many persons are gone through together: with more, what is known of them no longer fits a processor's cache."""
+_WRITTEN_BYTES = 1 << 20
+"""So much of a file is gathered before it is written."""
+
+Tell = Callable[[int, int], None]
+"""Is told of progress: of how many persons, and how many records were written."""
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,103 +41,161 @@ class Shard:
     number: int = 1
     of: int = 1
 
-
-def write(flow: Flow, folder: Path, shard: Shard, tell: Callable[[int, int], None]) -> None:
-    """Write a shard's files of a flow under `folder`/agency/contract/.
-
-    Args:
-        flow: what to write.
-        folder: made when it is not there; files of the same name are replaced.
-        shard: which of the files.
-        tell: is given the persons and the records of each file that is finished.
-    """
-    place = folder / flow.agency / flow.contract
-    for number in range(shard.number - 1, flow.files, shard.of):
-        tell(flow.persons_in(number), _write_file(flow, place, number))
+    def writes(self, file: int) -> bool:
+        """Whether file number `file` of a flow, or of states, is this shard's."""
+        return file % self.of == self.number - 1
 
 
-def write_states(flows: Sequence[Flow], folder: Path, shard: Shard, tell: Callable[[int, int], None]) -> None:
-    """Write a shard's files of states under `folder`/states/: a line for each person something was accepted about.
+def write(flows: Sequence[Flow], folder: Path, shard: Shard, tell: Tell) -> None:
+    """Write a shard's files: `folder`/agency/contract/ of each flow, and `folder`/states/.
 
     Args:
         flows: everything that is sent about one population; at least one.
         folder: made when it is not there; files of the same name are replaced.
         shard: which of the files.
-        tell: is given the persons and the states of each file that is finished.
+        tell: is told of each stretch of persons that is done.
     """
-    place, persons = folder / STATES, flows[0].population.persons
-    place.mkdir(parents=True, exist_ok=True)
-    for first in range((shard.number - 1) * STATE_PERSONS, persons, shard.of * STATE_PERSONS):
-        numbers, count = range(first, min(first + STATE_PERSONS, persons)), 0
-        with (place / f"{first // STATE_PERSONS:06}.ndjson").open("wb") as file:
-            for number in numbers:
-                known = state(flows, number)
-                if known is not None:
-                    count += 1
-                    file.write(orjson.dumps(known, option=orjson.OPT_APPEND_NEWLINE))
-        tell(len(numbers), count)
+    persons = flows[0].population.persons
+    files = [_FlowFiles(flow, folder / flow.agency / flow.contract, shard) for flow in flows]
+    (folder / STATES).mkdir(parents=True, exist_ok=True)
+    for number, block in enumerate(_parts(range(persons), STATE_PERSONS)):
+        mine, lines = shard.writes(number), list[bytes]()
+        for some in _parts(block, _AT_ONCE):
+            known = States() if mine else None
+            tell(len(some), sum(each.write(some, known) for each in files))
+            if known is not None:
+                lines += [_encoded(state) for state in known.known()]
+        if mine:
+            (folder / STATES / f"{number:06}.ndjson").write_bytes(b"".join(lines))
 
 
-def _write_file(flow: Flow, place: Path, number: int) -> int:
-    """Write one file, its answers and, where the binding asks for one, its manifest; return how many records it has."""
-    records, name = flow.made(number), f"{number:06}.{flow.writer.ending}"
-    first = next(records, None)
-    if first is None:
-        return 0
-    place.mkdir(parents=True, exist_ok=True)
-    digest, count = hashlib.sha256(), 0
-    with ExitStack() as stack:
-        data = stack.enter_context((place / name).open("wb"))
-        answers = stack.enter_context((place / f"{number:06}.answers.ndjson").open("wb"))
-
-        def put(octets: bytes) -> None:
-            data.write(octets)
-            digest.update(octets)
-
-        put(flow.writer.head)
-        made: Made | None = first
-        while made is not None:
-            count += 1
-            put(made.octets)
-            answers.write(orjson.dumps(_answer(count, made), option=orjson.OPT_APPEND_NEWLINE))
-            made = next(records, None)
-        put(flow.writer.tail)
-    rules = flow.voice.binding.files
-    if rules is not None and rules.manifest is not None:
-        _put_manifest(
-            rules.manifest, flow, place / name, number=number, count=count, sha256=digest.hexdigest()
-        )
-    return count
+def _parts(persons: range, size: int) -> Iterator[range]:
+    for first in range(persons.start, persons.stop, size):
+        yield range(first, min(first + size, persons.stop))
 
 
-def _put_manifest(
-    rules: ManifestRules, flow: Flow, file: Path, *, number: int, count: int, sha256: str
-) -> None:
-    """Write the manifest beside a finished file, in the agency's own words."""
-    facts = {
-        "sha256": sha256,
-        "count": count,
-        "sequence": number + 1,
-        "total": flow.files,
-        "batch": f"{flow.agency}-{flow.span.until}",
-        "size": file.stat().st_size,
-        "name": file.name,
-        "period_from": flow.span.begins.isoformat(),
-        "period_to": flow.span.until.isoformat(),
-    }
-    called = rules.document.members.model_dump(exclude_none=True)
-    told = {member: facts[fact] for fact, member in called.items()}
-    file.with_name(rules.name_for(file.name)).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+class _FlowFiles:
+    """The files of a flow, of which a shard writes some, one after the other."""
+
+    def __init__(self, flow: Flow, place: Path, shard: Shard) -> None:
+        self._flow = flow
+        self._place = place
+        self._shard = shard
+        self._file = _File(flow, place, 0)
+
+    def write(self, persons: range, known: States | None) -> int:
+        """Write the records about the next `persons`, as far as that is the shard's; return how many these are.
+
+        All records are told to `known`, whoever writes them.
+        """
+        flow, written = self._flow, 0
+        size = flow.persons_per_file
+        for number in range(persons.start // size, (persons.stop - 1) // size + 1):
+            mine = self._shard.writes(number)
+            if not mine and known is None:
+                continue
+            whole = flow.persons_in(number)
+            some = range(max(persons.start, whole.start), min(persons.stop, whole.stop))
+            made = list(flow.told(number, some))
+            if known is not None:
+                for one in made:
+                    known.take(flow, one)
+            if mine:
+                written += len(made)
+                if self._file.number != number:
+                    self._file = _File(flow, self._place, number)
+                self._file.put(made)
+                if some.stop == whole.stop:
+                    self._file.end()
+        return written
 
 
-def _answer(position: int, made: Made) -> dict[str, Any]:
-    answer = made.answer
-    return {
-        "position": position,
-        "ref": made.ref,
-        "op": made.op,
-        "outcome": answer.outcome,
-        "code": answer.code,
-        "remarks": answer.remarks,
-        "noise": answer.noise,
-    }
+class _Line(msgspec.Struct):
+    """What stands in the answers for one record."""
+
+    position: int
+    ref: str
+    op: str
+    outcome: str
+    code: str
+    remarks: tuple[str, ...]
+    noise: tuple[str, ...]
+
+
+class _File:
+    """One file on its way, and the answers beside it; it is there once it has a record."""
+
+    def __init__(self, flow: Flow, place: Path, number: int) -> None:
+        self.number = number
+        self._flow = flow
+        self._path = place / f"{number:06}.{flow.writer.ending}"
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._octets, self._answers = bytearray(), bytearray()
+        self._count = 0
+        self._last = list[Made]()
+
+    def put(self, records: list[Made]) -> None:
+        """Write records, and keep those back that are sent at the end."""
+        self._last += [made for made in records if made.at_end]
+        self._write([made for made in records if not made.at_end])
+
+    def end(self) -> None:
+        """Write what was kept back, what ends the file and, where the binding asks for one, its manifest."""
+        self._write(self._last)
+        if not self._count:
+            return
+        self._octets += self._flow.writer.tail
+        self._flush()
+        rules = self._flow.voice.binding.files
+        if rules is not None and rules.manifest is not None:
+            self._put_manifest(rules.manifest)
+
+    def _write(self, records: list[Made]) -> None:
+        if records and not self._count:
+            self._octets += self._flow.writer.head
+        for made in records:
+            self._count += 1
+            answer = made.answer
+            self._octets += made.octets
+            self._answers += _encoded(
+                _Line(
+                    self._count, made.ref, made.op, answer.outcome, answer.code, answer.remarks, answer.noise
+                )
+            )
+        if len(self._octets) >= _WRITTEN_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._digest.update(self._octets)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        answers = self._path.with_name(f"{self.number:06}.answers.ndjson")
+        for path, octets in ((self._path, self._octets), (answers, self._answers)):
+            with path.open("ab" if self._size else "wb") as file:
+                file.write(octets)
+        self._size += len(self._octets)
+        self._octets.clear()
+        self._answers.clear()
+
+    def _put_manifest(self, rules: ManifestRules) -> None:
+        """Write the manifest beside the finished file, in the agency's own words."""
+        flow, name = self._flow, self._path.name
+        facts = {
+            "sha256": self._digest.hexdigest(),
+            "count": self._count,
+            "sequence": self.number + 1,
+            "total": flow.files,
+            "batch": f"{flow.agency}-{flow.span.until}",
+            "size": self._size,
+            "name": name,
+            "period_from": flow.span.begins.isoformat(),
+            "period_to": flow.span.until.isoformat(),
+        }
+        called = rules.document.members.model_dump(exclude_none=True)
+        told = {member: facts[fact] for fact, member in called.items()}
+        manifest = orjson.dumps(told, option=orjson.OPT_INDENT_2)
+        self._path.with_name(rules.name_for(name)).write_bytes(manifest)
+
+
+def _encoded(line: msgspec.Struct) -> bytes:
+    return _encoder.encode(line) + b"\n"

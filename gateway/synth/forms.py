@@ -5,9 +5,10 @@ So an agency whose binding is a folder of data is spoken for without code, here 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from operator import itemgetter
 
 from contracts import folder
 from contracts.binding import Binding
@@ -58,8 +59,10 @@ class Voice:
     document: MappingDocument
     slots: tuple[Slot, ...]
     constants: Mapping[str, Scalar]
-    ways: tuple[tuple[str, str, Callable[[Value], Value | None] | None], ...]
-    """Target, path and way back of each slot; None where the value stays as it is."""
+    plan: Callable[[tuple[str, ...]], _Plan]
+    """How a record with these fields is written."""
+    targets: frozenset[str]
+    """The fields that the agency has a place for."""
 
     def values(self, target: str) -> tuple[Scalar, ...]:
         """Return the canonical values that the agency can give a field; () when it writes it freely or never."""
@@ -69,11 +72,13 @@ class Voice:
 
     def writes(self, target: str) -> bool:
         """Whether the agency has a place for a field."""
-        return any(slot.target == target for slot in self.slots)
+        return target in self.targets
 
-    def said(self, payload: Payload) -> dict[str, Value]:
+    def said(self, payload: Payload) -> Payload:
         """Return what reaches a recipient of a record: the fields that the agency has a place for."""
-        told = {slot.target: payload[slot.target] for slot in self.slots if slot.target in payload}
+        if not self.constants and payload.keys() <= self.targets:
+            return payload
+        told = {target: value for target, value in payload.items() if target in self.targets}
         return {**told, **self.constants}
 
     def form(self, payload: Payload) -> Form | None:
@@ -84,17 +89,48 @@ class Voice:
         for target, only in self.constants.items():
             if payload.get(target, only) != only:
                 return None
-        form: Form = {}
-        for target, path, back in self.ways:
-            value = payload.get(target)
+        plan = self.plan(tuple(payload))
+        values = list(plan.take(payload))
+        for at, back in plan.backs:
+            value = back(values[at])
             if value is None:
-                continue
-            if back is not None and (value := back(value)) is None:
                 return None
-            if path in form and form[path] != value:
+            values[at] = value
+        for at, other in plan.same:
+            if values[at] != values[other]:
                 return None
-            form[path] = value
-        return form
+        return dict(zip(plan.paths, values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How records that have the same fields are written: where each value goes, and on what way."""
+
+    take: Callable[[Payload], tuple[Value, ...]]
+    """Gives the values of the fields that the agency has a place for."""
+    paths: tuple[str, ...]
+    """Where they go, one by one; two may go to the same place."""
+    backs: tuple[tuple[int, Callable[[Value], Value | None]], ...]
+    """The values that change on their way, by their place."""
+    same: tuple[tuple[int, int], ...]
+    """Values that go to one place, and have to be the same."""
+
+
+def _plan(slots: Sequence[Slot], fields: tuple[str, ...]) -> _Plan:
+    used = [slot for slot in slots if slot.target in fields]
+    paths = tuple(slot.path for slot in used)
+    return _Plan(
+        _values([slot.target for slot in used]),
+        paths,
+        tuple((at, slot.back) for at, slot in enumerate(used) if slot.back is not _as_it_is),
+        tuple((at, first) for at, path in enumerate(paths) if (first := paths.index(path)) != at),
+    )
+
+
+def _values(targets: Sequence[str]) -> Callable[[Payload], tuple[Value, ...]]:
+    if len(targets) > 1:
+        return itemgetter(*targets)
+    return lambda payload: tuple(payload[target] for target in targets)  # of one, `itemgetter` gives no tuple
 
 
 def voice(catalogue: Catalogue, agency: str, contract: str) -> Voice:
@@ -116,8 +152,8 @@ def voice(catalogue: Catalogue, agency: str, contract: str) -> Voice:
             constants[target] = field.const
         else:
             slots.append(_slot(target, field, catalogue))
-    ways = [(slot.target, slot.path, None if slot.back is _as_it_is else slot.back) for slot in slots]
-    return Voice(binding, document, tuple(slots), constants, tuple(ways))
+    targets = frozenset(slot.target for slot in slots)
+    return Voice(binding, document, tuple(slots), constants, cache(partial(_plan, slots)), targets)
 
 
 @cache

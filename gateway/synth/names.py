@@ -36,12 +36,14 @@ _COPTIC_WOMEN = {
 # fmt: on
 
 _SLOTS_BITS = 12
+UNUSED_BITS = 32 - _SLOTS_BITS
+"""Of a draw: the others find a slot of a table."""
 
 
 def _table(weights: Mapping[str, int]) -> list[str]:
     """Spread names over 4,096 slots: this is looked up for every name of every name."""
     weighted = Weighted(weights)
-    return [weighted.at(slot << 32 - _SLOTS_BITS) for slot in range(1 << _SLOTS_BITS)]
+    return [weighted.at(slot << UNUSED_BITS) for slot in range(1 << _SLOTS_BITS)]
 
 
 _TABLES = {
@@ -52,6 +54,11 @@ _TABLES = {
 }
 
 
+def table(*, man: bool, coptic: bool) -> list[str]:
+    """Return given names by the highest bits of a draw."""
+    return _TABLES[man, coptic]
+
+
 def given(draw: int, *, man: bool, coptic: bool) -> str:
     """Return the given name that a number of 0 to 2**32 - 1 stands for."""
-    return _TABLES[man, coptic][draw >> 32 - _SLOTS_BITS]
+    return _TABLES[man, coptic][draw >> UNUSED_BITS]

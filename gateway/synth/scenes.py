@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.synth.chance import Chance
@@ -16,8 +17,13 @@ DAYS_A_YEAR = 365
 LATE = 50_000
 """So many of a million are reported later than the contracts allow."""
 PLACES = tuple(GOVERNORATES)
+_DISTRICTS, _SHIAKHAS, _HOUSES = 12, 30, 200
+_DAYS_KEPT = 65_536
 _MOVED = 200_000  # of a million live in another governorate than they were born in
 _STREETS = ("شارع النيل", "شارع الجمهورية", "شارع الهرم", "شارع 26 يوليو", "حارة السقايين", "شارع المدارس")
+
+ADDRESS = ("gov", "district", "shiakha", "text")
+"""What an address is made of."""
 
 Record = dict[str, Value]
 """A canonical record without its reference and operation; see `forms.Payload`."""
@@ -54,8 +60,10 @@ class Scene(NamedTuple):
     span: Span
     occurred: str
     reported: str
-    reference: Callable[[str, int], str]
-    """The reference of the n-th record about this person under a contract."""
+
+    def reference(self, contract: str, count: int) -> str:
+        """Return the reference of the n-th record about this person under a contract."""
+        return f"{contract[:2].upper()}{self.population.tag}-{self.person.number:08}-{count}"
 
     def choose(self, target: str, otherwise: str) -> str:
         """Return one of the canonical values that the agency can give a field."""
@@ -84,6 +92,7 @@ def who(scene: Scene) -> Record:
     }
 
 
+@lru_cache(_DAYS_KEPT)
 def shift(iso: str, days: int) -> str:
     """Return the ISO date so many days later."""
     return (date.fromisoformat(iso) + timedelta(days=days)).isoformat()
@@ -93,12 +102,18 @@ def home(scene: Scene, prefix: str) -> Record:
     """Return an address."""
     chance = scene.chance
     gov = chance.one_of(PLACES) if chance.happens(_MOVED) else scene.person.gov
-    district = f"{gov}{chance.below(12) + 1:02}"
+    where = chance.below(
+        _DISTRICTS * _SHIAKHAS * _HOUSES * len(_STREETS)
+    )  # one draw for all that is within it
+    where, district = divmod(where, _DISTRICTS)
+    where, shiakha = divmod(where, _SHIAKHAS)
+    street, house = divmod(where, _HOUSES)
+    in_district = f"{gov}{district + 1:02}"
     return {
         f"{prefix}.gov": gov,
-        f"{prefix}.district": district,
-        f"{prefix}.shiakha": f"{district}{chance.below(30) + 1:02}",
-        f"{prefix}.text": f"{chance.below(200) + 1} {chance.one_of(_STREETS)}",
+        f"{prefix}.district": in_district,
+        f"{prefix}.shiakha": f"{in_district}{shiakha + 1:02}",
+        f"{prefix}.text": f"{house + 1} {_STREETS[street]}",
     }
 
 

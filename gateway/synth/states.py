@@ -7,48 +7,51 @@ happened, so in whatever order agencies send, one state comes of it. One person'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from crypto.seal import record_id
-from gateway.synth.flows import Flow
+from gateway.synth.flows import Flow, Made
 from gateway.synth.forms import Value
 from gateway.synth.noise import ACCEPTED
+from gateway.synth.scenes import ADDRESS
 
 Fields = dict[str, Value]
 _DECISIVE = "REGISTERED"
 """Of two who tell of a death, the civil register is believed."""
 
 
-@dataclass(slots=True)
-class State:
-    """What is known of one national ID in the end; what nobody has told is empty."""
+class State(msgspec.Struct):
+    """What is known in the end under one national ID or token; what nobody has told is empty."""
 
     nid: str
-    dead: Fields = field(default_factory=dict)
+    token: str = ""
+    """Where the person is named by a token and no national ID."""
+    dead: Fields = {}
     """Day of death and how sure it is."""
     eligible_from: str = ""
-    residence: Fields = field(default_factory=dict)
+    residence: Fields = {}
     card: str = ""
-    changed: Fields = field(default_factory=dict)
+    changed: Fields = {}
     """The last value of each thing that the civil register has changed, by kind of change."""
-    other_numbers: list[str] = field(default_factory=list)
+    other_numbers: list[str] = []
     """National IDs that this one has replaced or taken in."""
-    bars: dict[str, str] = field(default_factory=dict)
-    """The legal item or kind of each open bar, by the id of the record that opened it."""
-    forces: list[str] = field(default_factory=list)
+    bars: dict[str, Fields] = {}
+    """Each open bar by the id of the record that opened it: its kind or legal item, and the case if it was judged."""
+    forces: list[str] = []
     """Forces that the person serves in, sorted."""
-    orders: list[Fields] = field(default_factory=list)
+    orders: list[Fields] = []
     """Enforceable orders, oldest first."""
-    placements: dict[str, Fields] = field(default_factory=dict)
+    placements: dict[str, Fields] = {}
     """The last placement by each body."""
 
 
 class _Standing(NamedTuple):
     """A record that stands; as a tuple it sorts by the day it happened, and then always in the same way."""
 
-    occurred_on: str
+    occurred_on: Value
     contract: str
     agency: str
     first: str
@@ -61,32 +64,41 @@ class _Standing(NamedTuple):
         return record_id(self.agency, self.contract, self.first, "assert")
 
 
-def state(flows: Iterable[Flow], person: int) -> State | None:
-    """Return the state of a person after all `flows` of a population, or None.
+class States:
+    """The states of some persons: takes every record about them, of each chain in its order, and knows in the end."""
 
-    None means that nothing was accepted under the person's national ID. Records that name no national ID, that wait
-    for an officer, or that were refused leave no trace; nor does a restoration that names no record.
-    """
-    standing, nid = list[_Standing](), ""
-    for flow in flows:
-        told = dict[str, _Standing]()
-        for made in flow.about(person):
-            if made.answer.outcome != ACCEPTED or "person.nid" not in made.record:
-                continue
-            nid = str(made.record["person.nid"])
-            if made.op == "void":
-                del told[made.first]
-            else:
-                said = flow.voice.said(made.record)
-                day = str(said["occurred_on"])
-                told[made.first] = _Standing(day, flow.contract, flow.agency, made.first, said)
-        standing += told.values()
-    if not nid:
-        return None
-    known = State(nid)
-    for one in sorted(standing, key=lambda one: one[:4]):
-        _EFFECTS[one.contract](known, one)
-    return known
+    def __init__(self) -> None:
+        """Know nobody."""
+        self._told: dict[tuple[Value, Value], dict[tuple[str, str, str], _Standing]] = {}
+
+    def take(self, flow: Flow, made: Made) -> None:
+        """Take what a flow tells; what is refused, sent again or set aside for an officer leaves no trace."""
+        if made.answer.outcome != ACCEPTED:
+            return
+        record = made.record
+        subject = record.get("person.nid", ""), record.get("subject_token", "")
+        told = self._told.get(subject)
+        if told is None:
+            told = self._told[subject] = {}
+        if made.op == "void":
+            del told[flow.contract, flow.agency, made.first]
+        else:
+            day = record["occurred_on"]
+            said = flow.voice.said(record)
+            name = flow.contract, flow.agency, made.first
+            told[name] = _Standing(day, *name, said)
+
+    def known(self) -> Iterator[State]:
+        """Yield the state of everybody about whom something was accepted."""
+        for (nid, token), told in self._told.items():
+            known = State(str(nid), str(token))
+            for one in sorted(told.values(), key=_in_order) if len(told) > 1 else told.values():
+                _EFFECTS[one.contract](known, one)
+            yield known
+
+
+def _in_order(one: _Standing) -> tuple[Value, str, str, str]:
+    return one[:4]
 
 
 def _died(known: State, one: _Standing) -> None:
@@ -96,16 +108,16 @@ def _died(known: State, one: _Standing) -> None:
 
 def _entered(known: State, one: _Standing) -> None:
     known.eligible_from = str(one.said["eligible_from"])
-    known.residence = _within(one, "residence.")
+    known.residence = _address(one, "residence")
 
 
 def _registered(known: State, one: _Standing) -> None:
     known.card = str(one.said["card_status"])
-    known.residence = _within(one, "residence.")
+    known.residence = _address(one, "residence")
 
 
 def _moved(known: State, one: _Standing) -> None:
-    known.residence = _within(one, "to_addr.")
+    known.residence = _address(one, "to_addr")
 
 
 def _changed(known: State, one: _Standing) -> None:
@@ -120,18 +132,21 @@ def _changed(known: State, one: _Standing) -> None:
 
 def _capacity(known: State, one: _Standing) -> None:
     if one.said["phase"] == "START":
-        known.bars[one.id] = str(one.said["kind"])
+        known.bars[one.id] = _only(one, "kind") | _case(one, "decision")
     else:
         known.bars.pop(str(one.said["bar_id"]), None)
 
 
 def _deprived(known: State, one: _Standing) -> None:
     if not one.said["execution_suspended"]:
-        known.bars[one.id] = str(one.said["legal_item"])
+        known.bars[one.id] = _only(one, "legal_item") | _case(one, "decision")
 
 
 def _restored(known: State, one: _Standing) -> None:
     known.bars.pop(str(one.said.get("closes_bar_id")), None)
+    closed = _case(one, "closes_decision").items()
+    if closed:
+        known.bars = {name: bar for name, bar in known.bars.items() if not closed <= bar.items()}
 
 
 def _served(known: State, one: _Standing) -> None:
@@ -154,9 +169,21 @@ def _only(one: _Standing, *names: str) -> Fields:
     return {name: one.said[name] for name in names if name in one.said}
 
 
-def _within(one: _Standing, prefix: str) -> Fields:
-    return {name.removeprefix(prefix): value for name, value in one.said.items() if name.startswith(prefix)}
+def _address(one: _Standing, prefix: str) -> Fields:
+    return _below(one, prefix, ADDRESS)
 
+
+def _case(one: _Standing, prefix: str) -> Fields:
+    return _below(one, prefix, _CASE)
+
+
+def _below(one: _Standing, prefix: str, names: tuple[str, ...]) -> Fields:
+    said = one.said
+    return {name: said[whole] for name in names if (whole := f"{prefix}.{name}") in said}
+
+
+_CASE = ("court_code", "case_no", "case_year")
+"""What names a judgment; the day on which it was given is told too often in different ways."""
 
 _EFFECTS: Mapping[str, Callable[[State, _Standing], None]] = {
     "death.v1": _died,

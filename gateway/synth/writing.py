@@ -172,7 +172,11 @@ def _xml(voice: Voice) -> Writer:
 
     def write(form: Form) -> bytes:
         element, order = template(tuple(form))
-        return (element % tuple([_escaped(form[path]) for path in order])).encode(encoding)
+        values = [form[path] for path in order]
+        together = " ".join(map(str, values))  # looked through at once: hardly any text has such a character
+        if "&" in together or "<" in together or ">" in together or '"' in together:
+            values = [_escaped(value) for value in values]
+        return (element % tuple(values)).encode(encoding)
 
     return Writer(
         binding.media_types[0],
@@ -265,9 +269,5 @@ def _element(declared: _Element, paths: dict[str, str], order: list[str]) -> str
     return f"<{declared.name}{attributes}>{inner}</{declared.name}>" if inner or attributes else ""
 
 
-_UNSAFE = re.compile('[&<>"]')
-
-
 def _escaped(value: Value) -> str:
-    text = str(value)
-    return escape(text, {'"': "&quot;"}) if _UNSAFE.search(text) else text
+    return escape(str(value), {'"': "&quot;"})

@@ -1,55 +1,72 @@
-"""Making people up and writing what is reported of them, beside the writer of each format alone."""
+"""`isnad synth` as a tester or an agency runs it, from its start to its end, beside writing the same files again."""
 
 from __future__ import annotations
 
-import gc
-from datetime import date
-from itertools import islice
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
 
-import contracts
-from benchmarks.figures import Figure, rate
-from gateway.synth.flows import Flow
-from gateway.synth.people import Population
+from benchmarks.figures import Figure
 
 UNIT = "persons/s per core"
-PERSONS = 70_000_000
-MANY = 500
-UNTIL = date(2026, 6, 30)
-ALL_THE_TIME = 10_000  # so many times as often as in life that everybody has a record
+LIMIT = "the same files hashed and written again"
+ALL_THE_TIME = ("--intensity", "10000")  # so many times as often as in life that everybody has a record
+RUNS: Sequence[tuple[str, int, Sequence[str]]] = (
+    ("every agency", 150_000, ()),
+    ("XML snapshot, a record each", 100_000, ("--agency", "cso", "--contract", "voter-snapshot.v1")),
+    (
+        "CSV moves, a record each",
+        100_000,
+        ("--agency", "cso", "--contract", "residence-change.v1", *ALL_THE_TIME),
+    ),
+    (
+        "NDJSON service, a record each",
+        100_000,
+        ("--agency", "moi", "--contract", "service-status.v1", *ALL_THE_TIME),
+    ),
+)
 
 
 def run() -> list[Figure]:
-    """Measure, in processor time of one core; takes about twenty seconds."""
-    catalogue = contracts.load()
-    population = Population("benchmark", PERSONS, UNTIL)
-    flows = [
-        ("XML snapshot, a record each", Flow(catalogue, population, "cso", "voter-snapshot.v1")),
-        (
-            "CSV moves, a record each",
-            Flow(catalogue, population, "cso", "residence-change.v1", intensity=ALL_THE_TIME),
-        ),
-        (
-            "NDJSON service, a record each",
-            Flow(catalogue, population, "moi", "service-status.v1", intensity=ALL_THE_TIME),
-        ),
-        ("NDJSON deaths of a month", Flow(catalogue, population, "moh", "death.v1")),
-    ]
-    gc.freeze()  # as the command does
-    return [*(_figure(name, flow) for name, flow in flows[:3]), _deaths(*flows[3])]
+    """Measure, in processor time of the whole process; takes about half a minute."""
+    return [_figure(*one) for one in RUNS]
 
 
-def _figure(name: str, flow: Flow) -> Figure:
-    """Return how many persons a second are made up and written, and how fast forms that are ready are written."""
-    made = rate(lambda: list(islice(flow.made(0), MANY)), MANY)
-    records = [one.record | {"source_ref": one.ref, "op": "assert"} for one in islice(flow.made(0), MANY)]
-    forms = [form for record in records if (form := flow.voice.form(record))]
-    written = rate(lambda: [flow.writer.record(form) for form in forms], len(forms))
-    return Figure(f"synth: {name}", made, UNIT, "the writer alone, forms ready", written, goal=20_000)
+def _figure(name: str, persons: int, chosen: Sequence[str]) -> Figure:
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "made")
+        arguments = ["synth", "--persons", str(persons), *chosen, "--out", str(out)]
+        used_s = _processor_s([sys.executable, "-m", "gateway.cli", *arguments])
+        files = [path for path in out.rglob("*") if path.is_file()]
+        limit_s = _rewritten_s(files)
+    return Figure(f"isnad synth: {name}", persons / used_s, UNIT, LIMIT, persons / limit_s, goal=20_000)
 
 
-def _deaths(name: str, flow: Flow) -> Figure:
-    """Return how fast a population is gone through for what happens to few; the limit is one hash a person."""
-    population, persons = flow.population, flow.persons_per_file // 50
-    asked = rate(lambda: [population.dies(number, 1) for number in range(persons)], persons)
-    found = rate(lambda: list(islice(flow.made(0), round(persons * 0.0082 / 12))), persons)
-    return Figure(f"synth: {name}", found, UNIT, "asking each whether he dies", asked, goal=20_000)
+def _processor_s(command: Sequence[str]) -> float:
+    """Return the processor time of a process and all its threads, from its start to its end.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used.ru_utime + used.ru_stime
+
+
+def _rewritten_s(files: Sequence[Path]) -> float:
+    used_s = 0.0
+    for file in files:
+        octets = file.read_bytes()
+        before = time.process_time()
+        hashlib.sha256(octets)
+        file.write_bytes(octets)
+        used_s += time.process_time() - before
+    return used_s

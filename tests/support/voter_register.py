@@ -10,10 +10,12 @@ Key = tuple[str, str, str]
 
 @dataclass
 class Register:
-    """What is known of each national ID; `closed` counts bars that somebody ended, `withdrawn` voided records."""
+    """What is known under each national ID or token; `closed` counts bars that ended, `withdrawn` voided records."""
 
     persons: dict[str, dict[str, Any]] = field(default_factory=dict)
     closed: int = 0
+    judgments: int = 0
+    """How many of these bars were named by their judgment."""
     corrected: int = 0
     withdrawn: int = 0
 
@@ -25,14 +27,14 @@ def key(event: Event, ref: str = "") -> Key:
 def register(delivered: Iterable[Event]) -> Register:
     """Apply events in the order of what they tell, whatever order they came in."""
     kept = Register()
-    by_key = {key(event): event for event in delivered if event["data"].get("person", {}).get("nid")}
+    by_key = {key(event): event for event in delivered}
     roots = {at: root(event, by_key) for at, event in by_key.items()}
     replaced = {key(event, event["priorref"]) for event in by_key.values() if event["op"] == "correct"}
     withdrawn = {roots[at] for at, event in by_key.items() if event["op"] == "void"}
     kept.corrected, kept.withdrawn = len(replaced), len(withdrawn)
     for event in by_key.values():
-        nid = event["data"]["person"]["nid"]
-        kept.persons.setdefault(nid, nobody(nid))
+        nid, token = subject(event["data"])
+        kept.persons.setdefault(nid or token, nobody(nid, token))
     standing = [
         (event["data"]["occurred_on"], event["type"], event["source"], at)
         for at, event in by_key.items()
@@ -40,7 +42,7 @@ def register(delivered: Iterable[Event]) -> Register:
     ]
     for _, contract, _, at in sorted(standing):
         data = by_key[at]["data"]
-        person = kept.persons[data["person"]["nid"]]
+        person = kept.persons["".join(subject(data))]
         apply(kept, person, contract.removeprefix("eg.nea."), by_key[roots[at]]["id"], data)
     return kept
 
@@ -52,9 +54,14 @@ def root(event: Event, by_key: dict[Key, Event]) -> Key:
     return key(event)
 
 
-def nobody(nid: str) -> dict[str, Any]:
+def subject(data: dict[str, Any]) -> tuple[str, str]:
+    """The national ID that a record is about, or else the token."""
+    return data.get("person", {}).get("nid", ""), data.get("subject_token", "")
+
+
+def nobody(nid: str, token: str) -> dict[str, Any]:
     return {
-        "nid": nid, "dead": {}, "eligible_from": "", "residence": {}, "card": "", "changed": {},
+        "nid": nid, "token": token, "dead": {}, "eligible_from": "", "residence": {}, "card": "", "changed": {},
         "other_numbers": [], "bars": {}, "forces": [], "orders": [], "placements": {},
     }  # fmt: skip
 
@@ -77,12 +84,16 @@ def apply(
         case "capacity-status.v1" if data["phase"] == "END":
             kept.closed += person["bars"].pop(data["bar_id"], None) is not None
         case "capacity-status.v1":
-            person["bars"][identifier] = data["kind"]
+            person["bars"][identifier] = some(data, "kind") | case(data.get("decision", {}))
         case "deprivation.v1":
             if not data["execution_suspended"]:
-                person["bars"][identifier] = data["legal_item"]
+                person["bars"][identifier] = some(data, "legal_item") | case(data["decision"])
         case "restoration.v1":
-            kept.closed += person["bars"].pop(data.get("closes_bar_id"), None) is not None
+            named = [name for name, bar in person["bars"].items() if names(data, name, bar)]
+            for name in named:
+                del person["bars"][name]
+            kept.closed += len(named)
+            kept.judgments += len(named) if "closes_decision" in data else 0
         case "service-status.v1":
             serving = {*person["forces"], data["force"]}
             person["forces"] = sorted(serving if data["phase"] == "JOINED" else serving - {data["force"]})
@@ -93,6 +104,17 @@ def apply(
             person["placements"][data["body"]] = placement
         case _:
             raise AssertionError(contract)
+
+
+def case(decision: dict[str, Any]) -> dict[str, Any]:
+    return some(decision, "court_code", "case_no", "case_year")
+
+
+def names(restoration: dict[str, Any], identifier: str, bar: dict[str, Any]) -> bool:
+    """Whether a restoration is about a bar: it names its id, or the case that it comes from."""
+    if "closes_bar_id" in restoration:
+        return restoration["closes_bar_id"] == identifier
+    return case(restoration["closes_decision"]) == case(bar)
 
 
 def change(person: dict[str, Any], data: dict[str, Any]) -> None:

@@ -101,7 +101,7 @@ def test_another_seed_writes_other_files(whole, tmp_path):
 
 def test_progress_is_told_on_stderr_and_nothing_on_stdout(whole):
     assert whole[1].stdout == ""
-    assert "ppo deprivation.v1" in whole[1].stderr
+    assert "12000/12000 persons, " in whole[1].stderr
 
 
 def test_what_can_be_written_is_listed():

@@ -57,7 +57,7 @@ def test_the_same_seed_is_the_same_people_for_ever():
     assert people != everybody(Population("another", 500, UNTIL))
 
 
-EXPECTED = "0f59655a2b859931ce1f612627d8eb21bb242c1aefb267eeebd75859c869932b"
+EXPECTED = "ee8d46e3d4072d1409a348df1397d756d8a4af6d20c450c504dc12c96758759e"
 
 
 def test_they_live_and_die_as_people_do():
