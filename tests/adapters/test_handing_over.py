@@ -112,7 +112,7 @@ def test_a_pile_of_all_kinds_gets_the_answers_that_were_foretold(
     running: Exchange, driver: type[Driver]
 ) -> None:
     flow = Flow(
-        contracts.load(), Population(f"suite {driver.adapter}", 20_000, date(2026, 6, 30)), driver.agency,
+        contracts.load(), Population(f"rough {driver.adapter}", 20_000, date(2026, 6, 30)), driver.agency,
         driver.contract, months=12, intensity=25, rates=ROUGH, file_records=400,
     )  # fmt: skip
     records = list(itertools.islice(flow.made(0), 200))
