@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.documents import ContractName, Document, Line, Scalar
+from contracts.errors import Unfit
 
 # -- binding.yaml
 
@@ -31,11 +32,14 @@ class ManifestMembers(Document):
     def _fit_together(self) -> "ManifestMembers":
         named = [name for name in self.model_dump().values() if name is not None]
         if len(set(named)) != len(named):
-            raise ValueError("gives two facts the same name")
+            raise Unfit("gives two facts the same name", "اسم واحد لمعلومتين")
         if (self.total is None) != (self.batch is None):
-            raise ValueError("name total and batch together: a part belongs to a batch")
+            raise Unfit(
+                "name total and batch together: a part belongs to a batch",
+                "اكتب total وbatch معًا: الجزء يتبع دفعة",
+            )
         if (self.period_from is None) != (self.period_to is None):
-            raise ValueError("name period_from and period_to together")
+            raise Unfit("name period_from and period_to together", "اكتب period_from وperiod_to معًا")
         return self
 
 
@@ -67,9 +71,14 @@ class FilesDocument(Document):
     @model_validator(mode="after")
     def _manifest_when_due(self) -> "FilesDocument":
         if (self.manifest is not None) != (self.complete == "manifest"):
-            raise ValueError("give a manifest exactly when complete is manifest")
+            raise Unfit(
+                "give a manifest exactly when complete is manifest",
+                "يُكتب manifest إذا كانت قيمة complete هي manifest، ولا يُكتب في غيرها",
+            )
         if self.manifest is not None and self.manifest.name == "{file}":
-            raise ValueError("the manifest needs another name than its file")
+            raise Unfit(
+                "the manifest needs another name than its file", "يجب أن يختلف اسم البيان عن اسم ملفه"
+            )
         return self
 
 
@@ -97,7 +106,10 @@ class BindingDocument(Document):
     @model_validator(mode="after")
     def _files_when_due(self) -> "BindingDocument":
         if (self.files is not None) != ("sftp" in self.transport):
-            raise ValueError("give files exactly when transport names sftp")
+            raise Unfit(
+                "give files exactly when transport names sftp",
+                "يُكتب files إذا ذُكر sftp في transport، ولا يُكتب في غيرها",
+            )
         return self
 
 
@@ -117,9 +129,9 @@ class Field_(Document):  # noqa: N801 - `Field` is pydantic's
     @model_validator(mode="after")
     def _one_origin(self) -> "Field_":
         if (self.from_ is None) == (self.const is None):
-            raise ValueError("give exactly one of from and const")
+            raise Unfit("give exactly one of from and const", "اكتب واحدًا فقط من: from، const")
         if self.const is not None and (self.fn or self.lookup is not None):
-            raise ValueError("a const takes no fn and no lookup")
+            raise Unfit("a const takes no fn and no lookup", "لا يُكتب مع const شيء من: fn، lookup")
         return self
 
 

@@ -7,7 +7,7 @@ from contracts.binding import Binding, Sample, conforming
 from contracts.binding_documents import BindingDocument, Csv, MappingDocument
 from contracts.codes import CodeList
 from contracts.contract import Contract
-from contracts.errors import Problem, Refused
+from contracts.errors import CODES, Problem, Refused, Unfit
 from contracts.folder import MISSING_AR, Complain, Files, yaml_model
 from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping, compile_mapping
@@ -33,7 +33,7 @@ def load(
     """
     before = len(problems)
 
-    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str, /) -> None:
         problems.append(Problem(f"{folder}/{file}", where, rule, message, message_ar))
 
     document = yaml_model(BindingDocument, files, folder, "binding.yaml", complain)
@@ -113,9 +113,10 @@ def _source(
             return csv_source(octets, (mapping.record.csv or Csv()).delimiter, document.encoding)
         return xml_source(octets, mapping, document.encoding)
     except Refused as refused:
-        complain(name, refused.field, "catalogue.json", f"is not acceptable JSON: {refused.rule}")
-    except ValueError as problem:
-        complain(name, "", "catalogue.source", str(problem))
+        message_ar = f"ليس JSON مقبولًا: {CODES[refused.code].ar}"
+        complain(name, refused.field, "catalogue.json", f"is not acceptable JSON: {refused.rule}", message_ar)
+    except Unfit as problem:
+        complain(name, "", "catalogue.source", str(problem), problem.ar)
     return None
 
 
@@ -143,8 +144,8 @@ def _mapping(
             )
     try:
         return compile_mapping(mapping, source, codes, contract.checker)
-    except ValueError as problem:
-        complain("mapping.yaml", "", "catalogue.mapping", str(problem))
+    except Unfit as problem:
+        complain("mapping.yaml", "", "catalogue.mapping", str(problem), problem.ar)
         return None
 
 

@@ -11,7 +11,7 @@ from contracts.binding import Binding
 from contracts.codes import CodeList
 from contracts.contract import Contract
 from contracts.documents import CodeListDocument, CodeListsDocument
-from contracts.errors import Invalid, Problem
+from contracts.errors import Invalid, Problem, Unfit
 from contracts.folder import Files
 from contracts.nid import Profile, governorate_verdicts
 
@@ -158,8 +158,8 @@ def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Pro
             continue
         try:
             lists[name] = codes.parse(name, files[file], about[name])
-        except ValueError as problem:
-            problems.append(Problem(file, "", "catalogue.codes", str(problem)))
+        except Unfit as problem:
+            problems.append(Problem(file, "", "catalogue.codes", str(problem), problem.ar))
         found = hashlib.sha256(files[file]).hexdigest()
         if found != about[name].sha256:
             version = about[name].version
@@ -176,7 +176,7 @@ def _code_lists(files: Mapping[str, bytes], names: list[str], problems: list[Pro
 
 
 def _list_documents(files: Mapping[str, bytes], problems: list[Problem]) -> dict[str, CodeListDocument]:
-    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str, /) -> None:
         problems.append(Problem(f"_codes/{file}", where, rule, message, message_ar))
 
     document = folder.yaml_model(CodeListsDocument, files, "_codes", "lists.yaml", complain)

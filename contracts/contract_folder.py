@@ -6,7 +6,7 @@ from contracts import schema_lint
 from contracts.codes import CodeList
 from contracts.contract import Contract, Example
 from contracts.documents import ContractProperties, OdcsDocument, Rule
-from contracts.errors import Problem, Refused
+from contracts.errors import CODES, Problem, Refused, Unfit
 from contracts.folder import MISSING_AR, Complain, Files, model, yaml_model
 from contracts.judging import compile_judge
 from contracts.schemas import Checker, Schema, compile_schema, reader_schema
@@ -28,7 +28,7 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
     before = len(problems)
     name = folder.removeprefix("canonical/").replace("/", ".")
 
-    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str, /) -> None:
         problems.append(Problem(f"{folder}/{file}", where, rule, message, message_ar))
 
     odcs = yaml_model(OdcsDocument, files, folder, "contract.odcs.yaml", complain)
@@ -42,12 +42,12 @@ def load(folder: str, files: Files, codes: Codes, problems: list[Problem]) -> Co
             f"يجب أن يكون {name}، وهو اسم المجلد",
         )
         complain("contract.odcs.yaml", "name", "catalogue.name", message, message_ar)
-    for where, message in _unfit(schema, properties):
-        complain("contract.odcs.yaml", where, "catalogue.pointer", message)
-    for where, message in _unknown_codes(schema, "", codes):
-        complain("schema.json", where, "catalogue.codes", message)
-    for where, rule, message in _incomplete(odcs, properties, codes):
-        complain("contract.odcs.yaml", where, rule, message)
+    for where, *said in _unfit(schema, properties):
+        complain("contract.odcs.yaml", where, "catalogue.pointer", *said)
+    for where, *said in _unknown_codes(schema, "", codes):
+        complain("schema.json", where, "catalogue.codes", *said)
+    for where, rule, *said in _incomplete(odcs, properties, codes):
+        complain("contract.odcs.yaml", where, rule, *said)
     checker = _compiled(schema, complain)
     if len(problems) > before or checker is None:
         return None
@@ -95,21 +95,27 @@ def _properties(odcs: OdcsDocument, complain: Complain) -> ContractProperties | 
 
 def _incomplete(
     odcs: OdcsDocument, properties: ContractProperties, codes: Codes
-) -> Iterator[tuple[str, str, str]]:
-    """Give place, rule and message of agencies that nobody knows and of what is not said in Arabic."""
+) -> Iterator[tuple[str, str, str, str]]:
+    """Give place, rule and message, in both languages, of unknown agencies and of what is not said in Arabic."""
     agencies = codes["agencies"].codes if "agencies" in codes else frozenset[str]()
     named = [("team.name", odcs.team.name)]
     named += [(f"roles.{number}.role", role.role) for number, role in enumerate(odcs.roles)]
     for where, agency in named:
         if agency not in agencies:
-            yield where, "catalogue.codes", "is not in the list agencies"
+            yield where, "catalogue.codes", "is not in the list agencies", "ليس في القائمة agencies"
     if len(properties.roles_ar) != len(odcs.roles):
-        yield "customProperties.rolesAr", "catalogue.arabic", "has one text for each of roles, in their order"
+        yield (
+            "customProperties.rolesAr",
+            "catalogue.arabic",
+            "has one text for each of roles, in their order",
+            "فيه نص لكل واحد من roles، بترتيبها",
+        )
     if len(properties.service_levels_ar) != len(odcs.sla_properties):
         yield (
             "customProperties.serviceLevelsAr",
             "catalogue.arabic",
             "has one text for each of slaProperties, in their order",
+            "فيه نص لكل واحد من slaProperties، بترتيبها",
         )
 
 
@@ -120,45 +126,74 @@ def _schema(octets: bytes | None, complain: Complain) -> Schema | None:
     try:
         schema = parse(octets)
     except Refused as refused:
-        complain("schema.json", refused.field, "catalogue.json", f"is not acceptable JSON: {refused.rule}")
+        message_ar = f"ليس JSON مقبولًا: {CODES[refused.code].ar}"
+        complain(
+            "schema.json",
+            refused.field,
+            "catalogue.json",
+            f"is not acceptable JSON: {refused.rule}",
+            message_ar,
+        )
         return None
     found = schema_lint.problems(schema)
-    for where, message in found:
-        complain("schema.json", where, "catalogue.schema", message)
+    for where, *said in found:
+        complain("schema.json", where, "catalogue.schema", *said)
     return None if found else schema
 
 
 def _compiled(schema: Schema, complain: Complain) -> Checker | None:
     try:
         return compile_schema(schema)
-    except ValueError as problem:
-        complain("schema.json", "", "catalogue.schema", str(problem))
+    except Unfit as problem:
+        complain("schema.json", "", "catalogue.schema", str(problem), problem.ar)
         return None
 
 
-def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, str]]:
-    """Return what the contract's properties say about fields that the schema does not have."""
+def _unfit(schema: Schema, properties: ContractProperties) -> list[tuple[str, str, str]]:
+    """Return what the contract's properties say about fields that the schema does not have, in both languages."""
     required = schema.get("required")
     always = required if isinstance(required, list) else []
-    found = [("schema.json", f"every contract requires {name}") for name in _COMMON if name not in always]
+    found = [
+        ("schema.json", f"every contract requires {name}", f"كل عقد يوجب الحقل {name}")
+        for name in _COMMON
+        if name not in always
+    ]
     for name in (*_COMMON, "prior_ref"):
         node = schema_lint.resolve(schema, "/" + name)
         if node is not None and node.get("type") != "string":
-            found.append(("schema.json", f"{name} is a text in every contract"))
+            found.append(("schema.json", f"{name} is a text in every contract", f"الحقل {name} نص في كل عقد"))
     pointers = [("subject", properties.subject), ("about", properties.about)]
     for index, rule in enumerate(properties.rules):
         pointers += [(f"rules.{index}", pointer) for pointer in _pointers(rule)]
     for where, pointer in pointers:
         if pointer is not None and schema_lint.resolve(schema, pointer) is None:
-            found.append((where, f"the schema has no field {pointer}"))
+            found.append((where, f"the schema has no field {pointer}", f"لا يوجد في المخطط حقل {pointer}"))
     if properties.about and (schema_lint.resolve(schema, properties.about) or {}).get("format") != "uuid":
-        found.append(("about", "must be a field of format uuid: it stands in clear in the log"))
+        found.append(
+            (
+                "about",
+                "must be a field of format uuid: it stands in clear in the log",
+                "يجب أن يكون حقلًا صيغته uuid: فهو مكشوف في السجل العام",
+            )
+        )
     for name in properties.logged:
         node = schema_lint.resolve(schema, "/" + name)
         if node is None or not ({"enum", "const"} & node.keys()):
-            found.append(("logged", f"{name} must be an enumerated field: it stands in clear in the log"))
+            found.append(
+                (
+                    "logged",
+                    f"{name} must be an enumerated field: it stands in clear in the log",
+                    f"يجب أن تكون قيم الحقل {name} معدودة: فهو مكشوف في السجل العام",
+                )
+            )
         if name in _EVENT_FIELDS:
-            found.append(("logged", f"{name} is a field that every event of the log has already"))
+            found.append(
+                (
+                    "logged",
+                    f"{name} is a field that every event of the log has already",
+                    f"الحقل {name} موجود في كل قيد من السجل العام",
+                )
+            )
     return found
 
 
@@ -182,7 +217,7 @@ def _pointers(rule: Rule) -> list[str]:
     return [pointer for pointer in found if pointer]
 
 
-def _unknown_codes(node: object, at: str, codes: Codes) -> Iterator[tuple[str, str]]:
+def _unknown_codes(node: object, at: str, codes: Codes) -> Iterator[tuple[str, str, str]]:
     """Walk a schema and give what it enumerates beyond the code list that it names."""
     if isinstance(node, list):
         for index, inner in enumerate(node):
@@ -191,11 +226,15 @@ def _unknown_codes(node: object, at: str, codes: Codes) -> Iterator[tuple[str, s
         return
     listed, named = node.get("enum"), node.get("x-codes")
     if isinstance(named, str) and named not in codes:
-        yield at, f"there is no code list {named!r}"
+        yield at, f"there is no code list {named!r}", f"لا توجد قائمة أكواد باسم {named}"
     elif isinstance(named, str) and isinstance(listed, list):
         beyond = [str(value) for value in listed if value not in codes[named].codes]
         if beyond:
-            yield at, f"enumerates what is not in the list {named}: {', '.join(beyond)}"
+            yield (
+                at,
+                f"enumerates what is not in the list {named}: {', '.join(beyond)}",
+                f"يعدّد ما ليس في القائمة {named}: {'، '.join(beyond)}",
+            )
     for key, inner in node.items():
         yield from _unknown_codes(inner, f"{at}/{key}", codes)
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
+from contracts.errors import Unfit
+
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/[a-z][a-z0-9_]*)+$", max_length=200)]
 ContractName = Annotated[
@@ -142,7 +144,9 @@ class Rule(Document):
     @model_validator(mode="after")
     def _one_kind(self) -> "Rule":
         if builtins.sum(getattr(self, kind) is not None for kind in RULE_KINDS) != 1:
-            raise ValueError(f"give exactly one of {', '.join(RULE_KINDS)}")
+            raise Unfit(
+                f"give exactly one of {', '.join(RULE_KINDS)}", f"اكتب واحدًا فقط من: {'، '.join(RULE_KINDS)}"
+            )
         return self
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from contracts.code_texts import CODES, CodeText
 
-__all__ = ["CODES", "CodeText", "Invalid", "Problem", "Refused"]
+__all__ = ["CODES", "CodeText", "Invalid", "Problem", "Refused", "Unfit"]
 
 
 class Refused(Exception):  # noqa: N818 - the domain's word, and every caller reads `except Refused`
@@ -39,6 +39,21 @@ class Refused(Exception):  # noqa: N818 - the domain's word, and every caller re
         return Refused(self.code, field, self.rule, self.position)
 
 
+class Unfit(ValueError):  # noqa: N818 - what the folder is, and every caller reads `except Unfit`
+    """Something in a contract folder, or in a file that one is drafted from, that cannot be used.
+
+    Its text, and `ar` in Arabic, say to the person who edits the file what is wrong and what to write instead.
+    """
+
+    def __init__(self, en: str, ar: str) -> None:
+        super().__init__(en)
+        self.ar = ar
+
+    def within(self, place: str) -> "Unfit":
+        """Return the same, naming the place first."""
+        return Unfit(f"{place}: {self}", f"{place}: {self.ar}")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a contract folder."""
@@ -52,7 +67,7 @@ class Problem:
     message: str
     """What is wrong and what to write instead, for the person who edits the file."""
     message_ar: str = ""
-    """The same in Arabic; empty where only the rule is explained in Arabic."""
+    """The same in Arabic; empty outside a catalogue, in what only those who run a gateway read."""
 
     def __str__(self) -> str:
         return f"{self.file}{': ' + self.where if self.where else ''}: {self.message} [{self.rule}]"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from contracts import functions, schema_lint
 from contracts.binding_documents import Field_
 from contracts.codes import CodeList
-from contracts.errors import Refused
+from contracts.errors import Refused, Unfit
 from contracts.holding import Holding
 from contracts.leaves import Leaf
 from contracts.program import Program
@@ -90,8 +90,9 @@ class Fields:
             default = calls.pop().partition(":")[2]
         several = isinstance(field.from_, list)
         if several != bool(calls and calls[0].partition(":")[0] in functions.OF_LISTS):
-            raise ValueError(
-                "a list of places needs concat, first_non_empty or hash_ref as its first function"
+            raise Unfit(
+                "a list of places needs concat, first_non_empty or hash_ref as its first function",
+                "قائمة المواضع تبدأ دوالها بواحدة من: concat، first_non_empty، hash_ref",
             )
         steps = [functions.named(call) for call in calls]
         if field.lookup is not None:
@@ -163,7 +164,10 @@ def _compile_lookup(field: Field_, codes: Mapping[str, CodeList]) -> functions.S
         return functions.lookup(field.lookup, ", ".join(field.lookup), review=review)
     name, _, column = str(field.lookup).partition("/")
     if name not in codes:
-        raise ValueError(f"there is no code list {name!r}; there are: {', '.join(sorted(codes))}")
+        raise Unfit(
+            f"there is no code list {name!r}; there are: {', '.join(sorted(codes))}",
+            f"لا توجد قائمة أكواد باسم {name}، والموجود: {'، '.join(sorted(codes))}",
+        )
     return functions.lookup(codes[name].by(column or "code"), name, review=review)
 
 

@@ -14,7 +14,8 @@ from typing import Protocol, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from contracts.errors import Invalid, Problem
+from contracts import document_texts
+from contracts.errors import Invalid, Problem, Unfit
 
 MISSING_AR = "الملف غير موجود"
 
@@ -25,8 +26,8 @@ Files = Mapping[str, bytes]
 class Complain(Protocol):
     """Takes what is wrong with the folder at hand."""
 
-    def __call__(self, file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
-        """Take file (within the folder), place, rule and message; the last in Arabic too, where that says more."""
+    def __call__(self, file: str, where: str, rule: str, message: str, message_ar: str, /) -> None:
+        """Take file (within the folder), place, rule and message, the last in English and Arabic."""
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -80,20 +81,36 @@ def look(root: Path) -> tuple[dict[str, bytes], list[Problem]]:
                     if not wrong:
                         files[relative] = path.read_bytes()
                 except OSError:
-                    wrong = "cannot be read, or went away meanwhile; look at its permissions and try again"
+                    wrong = _UNREADABLE
                 if wrong:
-                    problems.append(Problem(relative, "", "catalogue.file", wrong))
+                    problems.append(Problem(relative, "", "catalogue.file", *wrong))
     return dict(sorted(files.items())), problems
 
 
-def _wrong_with(status: os.stat_result, count: int, total: int) -> str:
+_UNREADABLE = (
+    "cannot be read, or went away meanwhile; look at its permissions and try again",
+    "تعذرت قراءة الملف أو اختفى أثناءها؛ راجع صلاحياته وأعد المحاولة",
+)
+
+
+def _wrong_with(status: os.stat_result, count: int, total: int) -> tuple[str, str] | None:
+    """Return what is wrong with a file, in English and Arabic."""
     if not stat.S_ISREG(status.st_mode):
-        return "is a link or a special file; put a copy of the file here"
+        return (
+            "is a link or a special file; put a copy of the file here",
+            "رابط أو ملف خاص؛ ضع نسخة من الملف هنا",
+        )
     if status.st_size > _MAX_FILE_BYTES:
-        return f"is larger than {_MAX_FILE_BYTES} bytes; shorten it"
+        return (
+            f"is larger than {_MAX_FILE_BYTES} bytes; shorten it",
+            f"أكبر من {_MAX_FILE_BYTES} بايت؛ اختصره",
+        )
     if count > _MAX_FILES or total > _MAX_TOTAL_BYTES:
-        return f"is one too many: an agency has at most {_MAX_FILES} files and {_MAX_TOTAL_BYTES} bytes"
-    return ""
+        return (
+            f"is one too many: an agency has at most {_MAX_FILES} files and {_MAX_TOTAL_BYTES} bytes",
+            f"زائد عن الحد: للجهة {_MAX_FILES} ملف و{_MAX_TOTAL_BYTES} بايت على الأكثر",
+        )
+    return None
 
 
 def digest(files: Files) -> str:
@@ -113,10 +130,16 @@ class _StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("anchors and aliases are not allowed; write the text out")
+            raise Unfit(
+                "anchors and aliases are not allowed; write the text out",
+                "المراسي والإشارات إليها غير مسموحة؛ اكتب النص في موضعه",
+            )
         self.depth += 1
         if self.depth > _MAX_YAML_DEPTH:
-            raise yaml.YAMLError(f"nested more than {_MAX_YAML_DEPTH} levels deep")
+            raise Unfit(
+                f"nested more than {_MAX_YAML_DEPTH} levels deep",
+                f"مستويات متداخلة أكثر من {_MAX_YAML_DEPTH}",
+            )
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -125,7 +148,9 @@ class _StrictLoader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
-            raise yaml.YAMLError(f"the key {twice[0]!r} occurs twice in one mapping")
+            raise Unfit(
+                f"the key {twice[0]!r} occurs twice in one mapping", f"المفتاح {twice[0]} مكرر في موضع واحد"
+            )
         return super().construct_mapping(node, deep)
 
 
@@ -141,14 +166,20 @@ def yaml_document(octets: bytes) -> object:
     """Return the value of one YAML document, which is not to be changed: a reload shares what stayed the same.
 
     Raises:
-        ValueError: with a message for the person who edits the file.
+        Unfit: with a message for the person who edits the file.
     """
     try:
         return yaml.load(octets.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 - a subclass of SafeLoader
     except UnicodeDecodeError:
-        raise ValueError("is not UTF-8") from None
+        raise Unfit("is not UTF-8", "الملف ليس بترميز UTF-8") from None
+    except Unfit as problem:
+        raise Unfit(f"is not acceptable YAML: {problem}", f"ليس YAML مقبولًا: {problem.ar}") from None
     except (yaml.YAMLError, RecursionError) as problem:
-        raise ValueError(f"is not acceptable YAML: {problem}") from None
+        mark = getattr(problem, "problem_mark", None)
+        line = f" عند السطر {mark.line + 1}" if mark else ""
+        raise Unfit(
+            f"is not acceptable YAML: {problem}", f"ليس YAML مقبولًا: صياغته غير سليمة{line}"
+        ) from None
 
 
 def yaml_model(kind: type[_Model], files: Files, folder: str, file: str, complain: Complain) -> _Model | None:
@@ -159,14 +190,10 @@ def yaml_model(kind: type[_Model], files: Files, folder: str, file: str, complai
         return None
     try:
         value = yaml_document(octets)
-    except ValueError as problem:
-        complain(file, "", "catalogue.yaml", str(problem))
+    except Unfit as problem:
+        complain(file, "", "catalogue.yaml", str(problem), problem.ar)
         return None
     return model(kind, value, file, "", complain)
-
-
-_KEYS_AR = {"missing": "مفتاح لازم غير موجود", "extra_forbidden": "مفتاح غير معروف"}
-"""The usual mistakes, by what pydantic calls them."""
 
 
 def model(kind: type[_Model], value: object, file: str, prefix: str, complain: Complain) -> _Model | None:
@@ -176,5 +203,5 @@ def model(kind: type[_Model], value: object, file: str, prefix: str, complain: C
     except ValidationError as problem:
         for error in problem.errors(include_url=False, include_input=False):
             where = prefix + ".".join(str(step) for step in error["loc"])
-            complain(file, where, "catalogue.document", error["msg"], _KEYS_AR.get(error["type"], ""))
+            complain(file, where, "catalogue.document", error["msg"], document_texts.in_arabic(error))
         return None

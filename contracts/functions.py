@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from contracts import nid, text
-from contracts.errors import Refused
+from contracts.errors import Refused, Unfit
 
 Value = object
 Step = Callable[[Value, list[str]], Value]
@@ -119,7 +119,10 @@ def _concat(argument: str) -> Step:
 def _bool_map(argument: str) -> Step:
     yes, slash, no = argument.partition("/")
     if not (yes and slash and no) or yes == no:
-        raise ValueError("write bool_map:<word for true>/<word for false>")
+        raise Unfit(
+            "write bool_map:<word for true>/<word for false>",
+            "اكتب بعد bool_map: كلمة القيمة true ثم / ثم كلمة القيمة false",
+        )
     table = {yes: True, no: False}
 
     def truth(value: Value, _notes: list[str]) -> Value:
@@ -133,7 +136,10 @@ def _bool_map(argument: str) -> Step:
 
 def _checked_format(argument: str) -> str:
     if not _DIRECTIVES.fullmatch(argument) or not all(part in argument for part in ("%d", "%m", "%Y")):
-        raise ValueError("write the format with %d, %m, %Y, %H, %M, %S and the signs - / . : only")
+        raise Unfit(
+            "write the format with %d, %m, %Y, %H, %M, %S and the signs - / . : only",
+            "اكتب الصيغة من: %d، %m، %Y، %H، %M، %S، والعلامات - / . : وحدها",
+        )
     return argument
 
 
@@ -213,15 +219,18 @@ def named(call: str) -> Step:
     """Return the function for one entry of `fn`, such as `nid` or `date:%d/%m/%Y`.
 
     Raises:
-        ValueError: for a name that is not in the list, or an argument that does not fit.
+        Unfit: for a name that is not in the list, or an argument that does not fit.
     """
     name, colon, argument = call.partition(":")
     if name in _PLAIN and not colon:
         return _PLAIN[name]
     if name in _WITH_ARGUMENT:
         return _WITH_ARGUMENT[name](argument)
-    known = ", ".join(sorted(_PLAIN.keys() | _WITH_ARGUMENT.keys() | {"default"}))
-    raise ValueError(f"there is no function {call!r}; there are: {known}")
+    known = sorted(_PLAIN.keys() | _WITH_ARGUMENT.keys() | {"default"})
+    raise Unfit(
+        f"there is no function {call!r}; there are: {', '.join(known)}",
+        f"لا توجد دالة باسم {call}، والموجود: {'، '.join(known)}",
+    )
 
 
 def lookup(table: Mapping[str, Value], list_name: str, *, review: bool) -> Recalling:

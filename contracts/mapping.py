@@ -13,7 +13,7 @@ from functools import partial
 from contracts import shapes
 from contracts.binding_documents import MappingDocument
 from contracts.codes import CodeList
-from contracts.errors import Refused
+from contracts.errors import Refused, Unfit
 from contracts.fields import Fields, Reader, Write, Written, places_of
 from contracts.holding import Holding, Shapes
 from contracts.program import Program
@@ -47,7 +47,7 @@ def compile_mapping(
     """Compile `document`, whose paths lead into `source`; `checker` is of the contract's schema.
 
     Raises:
-        ValueError: with the field and what is wrong with it.
+        Unfit: with the field and what is wrong with it.
     """
     program = Program("source", "notes")
     holding = Holding(program, shapes.read(checker.schema, document.fields))
@@ -57,8 +57,8 @@ def compile_mapping(
     for target, field in document.fields.items():
         try:
             write = fields.compiled(target, field)
-        except ValueError as problem:
-            raise ValueError(f"fields.{target}: {problem}") from None
+        except Unfit as problem:
+            raise problem.within(f"fields.{target}") from None
         _plant(root, target, write)
         if field.from_ is not None:
             sources["/" + target.replace(".", "/")] = ", ".join(places_of(field))
@@ -85,10 +85,15 @@ def _plant(root: Node, target: str, write: Write) -> None:
     for folder in folders:
         inner = node.setdefault(folder, {})
         if not isinstance(inner, dict):
-            raise ValueError(f"fields.{target}: {folder} is already mapped as a whole")  # noqa: TRY004 - a document's fault
+            raise Unfit(
+                f"fields.{target}: {folder} is already mapped as a whole",
+                f"fields.{target}: الحقل {folder} مكتوب كاملًا قبل ذلك",
+            )
         node = inner
     if name in node:
-        raise ValueError(f"fields.{target}: is already mapped in parts")
+        raise Unfit(
+            f"fields.{target}: is already mapped in parts", f"fields.{target}: الحقل مكتوب مجزأً قبل ذلك"
+        )
     node[name] = write
 
 
@@ -112,4 +117,7 @@ def _refuse_personal_references(document: MappingDocument) -> None:
     }
     for target, field in document.fields.items():
         if "nid" not in field.fn and identities & set(places_of(field)):
-            raise ValueError(f"fields.{target}: a national ID is mapped to a national ID and to nothing else")
+            raise Unfit(
+                f"fields.{target}: a national ID is mapped to a national ID and to nothing else",
+                f"fields.{target}: الرقم القومي يُكتب في حقل رقم قومي ولا يُكتب في غيره",
+            )

@@ -8,6 +8,8 @@ written by an agency can neither reach the network nor slow the gateway down.
 import re
 from collections.abc import Iterable, Iterator
 
+from contracts.errors import Unfit
+
 _VALUE_KEYWORDS = {
     "$schema", "$id", "$comment", "x-comment-ar", "$ref", "title", "description", "x-description-ar",
     "x-classification", "x-codes", "examples", "type",
@@ -23,19 +25,27 @@ _FORMATS = {"date", "date-time", "uuid"}
 _NOT_PORTABLE = re.compile(r"\\[dDwWsSbBAZzpP]|\(\?")
 _MAX_REPEAT = 1000
 
-Found = tuple[str, str]
-"""Pointer into the schema, and what is wrong there."""
+Found = tuple[str, str, str]
+"""Pointer into the schema, and what is wrong there, in English and Arabic."""
 
 
 def problems(schema: object) -> list[Found]:
     """Return everything in `schema` that a record's schema may not contain; empty when it is acceptable."""
     if not isinstance(schema, dict):
-        return [("", "must be a JSON object")]
+        return [("", "must be a JSON object", "يجب أن يكون كائن JSON")]
     found = list(_walk(schema, "", asserts=True))
     definitions = schema.get("$defs", {})
     if not found and isinstance(definitions, dict):
-        found = [("/$defs/" + name, "refers to itself") for name in _cyclic(definitions)]
+        found = [("/$defs/" + name, "refers to itself", "يشير إلى نفسه") for name in _cyclic(definitions)]
     return found
+
+
+def unfit(found: list[Found]) -> Unfit:
+    """Return everything that was found in one."""
+    return Unfit(
+        "; ".join(f"{at}: {what}" for at, what, _ in found),
+        "؛ ".join(f"{at}: {what_ar}" for at, _, what_ar in found),
+    )
 
 
 def names(schema: object) -> frozenset[str]:
@@ -91,7 +101,11 @@ def pointers_to(schema: dict[str, object], reference: str) -> list[str]:
 def _walk(node: object, at: str, *, asserts: bool) -> Iterator[Found]:
     """Walk one subschema; `asserts` is False under if, then, not and allOf, which only add conditions."""
     if not isinstance(node, dict):
-        yield at, "must be a schema object; `true` and `false` are not used"
+        yield (
+            at,
+            "must be a schema object; `true` and `false` are not used",
+            "يجب أن يكون كائن مخطط؛ ولا يُكتب true ولا false",
+        )
         return
     for keyword, value in node.items():
         here = f"{at}/{keyword}"
@@ -104,7 +118,11 @@ def _walk(node: object, at: str, *, asserts: bool) -> Iterator[Found]:
             for name, inner in value.items():
                 yield from _walk(inner, f"{here}/{name}", asserts=asserts)
         elif keyword not in _VALUE_KEYWORDS:
-            yield here, f"the keyword {keyword!r} is not in the allowed list"
+            yield (
+                here,
+                f"the keyword {keyword!r} is not in the allowed list",
+                f"الكلمة {keyword} ليست في القائمة المسموحة",
+            )
     yield from _own(node, at)
     if asserts:
         yield from _closed(node, at)
@@ -113,24 +131,48 @@ def _walk(node: object, at: str, *, asserts: bool) -> Iterator[Found]:
 def _own(node: dict[str, object], at: str) -> Iterator[Found]:
     reference = node.get("$ref")
     if reference is not None and not (isinstance(reference, str) and reference.startswith("#/$defs/")):
-        yield at + "/$ref", "references stay inside the document: #/$defs/…"
+        yield (
+            at + "/$ref",
+            "references stay inside the document: #/$defs/…",
+            "الإشارات داخل المستند وحده: ‎#/$defs/…",
+        )
     if node.get("x-classification", "internal") not in CLASSIFICATIONS:
-        yield at + "/x-classification", f"one of {', '.join(CLASSIFICATIONS)}"
+        yield (
+            at + "/x-classification",
+            f"one of {', '.join(CLASSIFICATIONS)}",
+            f"اكتب إحدى الكلمات: {'، '.join(CLASSIFICATIONS)}",
+        )
     if node.get("format", "date") not in _FORMATS:
-        yield at + "/format", f"only {', '.join(sorted(_FORMATS))}"
+        yield (
+            at + "/format",
+            f"only {', '.join(sorted(_FORMATS))}",
+            f"لا تُقبل إلا الكلمات: {'، '.join(sorted(_FORMATS))}",
+        )
     pattern = node.get("pattern")
     if pattern is not None:
         wrong = pattern_problem(pattern)
         if wrong:
-            yield at + "/pattern", wrong
+            yield at + "/pattern", *wrong
 
 
 _BOUNDS = {
-    "object": ({"additionalProperties"}, "objects are closed: add additionalProperties false"),
-    "string": ({"maxLength"}, "texts have an end: add maxLength"),
-    "array": ({"maxItems", "items"}, "lists have an end and a kind: add maxItems and items"),
-    "integer": ({"minimum", "maximum"}, "numbers have bounds: add minimum and maximum"),
-    "boolean": (set[str](), ""),
+    "object": (
+        {"additionalProperties"},
+        "objects are closed: add additionalProperties false",
+        "الكائنات مغلقة: أضف additionalProperties بالقيمة false",
+    ),
+    "string": ({"maxLength"}, "texts have an end: add maxLength", "للنصوص حد: أضف maxLength"),
+    "array": (
+        {"maxItems", "items"},
+        "lists have an end and a kind: add maxItems and items",
+        "للقوائم حد ونوع: أضف maxItems ومعها items",
+    ),
+    "integer": (
+        {"minimum", "maximum"},
+        "numbers have bounds: add minimum and maximum",
+        "للأعداد حدود: أضف minimum ومعها maximum",
+    ),
+    "boolean": (set[str](), "", ""),
 }
 
 
@@ -139,30 +181,37 @@ def _closed(node: dict[str, object], at: str) -> Iterator[Found]:
         return
     bounds = _BOUNDS.get(str(node.get("type")))
     if bounds is None:
-        yield at, f"must have one type of {', '.join(_BOUNDS)}; fractions and null are not exchanged"
+        yield (
+            at,
+            f"must have one type of {', '.join(_BOUNDS)}; fractions and null are not exchanged",
+            f"يجب أن يكون له نوع واحد من: {'، '.join(_BOUNDS)}؛ ولا تُتبادل الكسور ولا القيمة null",
+        )
     elif not bounds[0] <= node.keys() or node.get("additionalProperties", False) is not False:
-        yield at, bounds[1]
+        yield at, *bounds[1:]
 
 
-def pattern_problem(pattern: object) -> str:
-    r"""Return what is wrong with a regular expression, or "".
+def pattern_problem(pattern: object) -> tuple[str, str] | None:
+    r"""Return what is wrong with a regular expression, in English and Arabic, or None.
 
     It must be anchored, avoid classes that engines read differently (`\d` and friends), and never repeat a
     group that itself repeats: that is the shape that backtracking engines, which readers may use, die of.
     """
     if not isinstance(pattern, str) or not (pattern.startswith("^") and pattern.endswith("$")):
-        return "patterns begin with ^ and end with $"
+        return "patterns begin with ^ and end with $", "تبدأ الأنماط بالعلامة ^ وتنتهي بالعلامة $"
     if _NOT_PORTABLE.search(pattern):
-        return r"write character classes out, [0-9] and not \d; no look-around, no flags"
+        return (
+            r"write character classes out, [0-9] and not \d; no look-around, no flags",
+            r"اكتب فئات الحروف صراحة: [0-9] وليس \d؛ بلا نظر إلى ما حولها وبلا رايات",
+        )
     bare = re.sub(r"\[\^?\]?(?:[^\]\\]|\\.)*\]|\\.", "x", pattern)
     if any(int(count) > _MAX_REPEAT for count in re.findall(r"[0-9]+(?=[,}])", bare)):
-        return f"repeats more than {_MAX_REPEAT} times"
+        return f"repeats more than {_MAX_REPEAT} times", f"يكرر أكثر من {_MAX_REPEAT} مرة"
     while True:
         inner = re.search(r"\(([^()]*)\)([*+{])?", bare)
         if inner is None:
-            return ""
+            return None
         if inner[2] and re.search(r"[*+{]", inner[1]):
-            return "repeats a group that itself repeats"
+            return "repeats a group that itself repeats", "يكرر مجموعة تتكرر هي نفسها"
         kept = "x*" if inner[2] or re.search(r"[*+{]", inner[1]) else "x"
         bare = bare[: inner.start()] + kept + bare[inner.end() - len(inner[2] or "") :]
 

@@ -9,7 +9,7 @@ from itertools import islice
 
 import jsonschema_rs
 
-from contracts.errors import Refused
+from contracts.errors import Refused, Unfit
 
 Schema = dict[str, object]
 
@@ -65,7 +65,7 @@ def compile_schema(schema: Schema) -> Checker:
     """Compile `schema`, which `schema_lint.problems` found nothing wrong with.
 
     Raises:
-        ValueError: when the schema is not valid itself, or a pattern is too large or not linear.
+        Unfit: when the schema is not valid itself, or a pattern is too large or not linear.
     """
     try:
         validator = jsonschema_rs.Draft202012Validator(
@@ -75,7 +75,10 @@ def compile_schema(schema: Schema) -> Checker:
             offline=True,
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
-        raise ValueError(f"is not an acceptable JSON Schema: {str(problem).splitlines()[0]}") from None
+        raise Unfit(
+            f"is not an acceptable JSON Schema: {str(problem).splitlines()[0]}",
+            "ليس مخطط JSON مقبولًا: كلمة بقيمة لا تصلح لها، أو نمط أكبر من الحد",
+        ) from None
     return Checker(
         schema,
         validator.is_valid,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contracts import schema_lint, strict_json, typed_csv, typed_xml
 from contracts.binding_documents import MappingDocument
-from contracts.errors import Refused
+from contracts.errors import Refused, Unfit
 from contracts.framing import CsvSplitter, JsonSplitter, NdjsonSplitter, Splitter
 from contracts.schemas import Schema, compile_schema
 from contracts.typed_json import typed_reader
@@ -49,11 +49,11 @@ def json_source(schema: Schema) -> Source:
     """Compile a source whose records are JSON objects.
 
     Raises:
-        ValueError: for a schema that is not acceptable.
+        Unfit: for a schema that is not acceptable.
     """
     wrong = schema_lint.problems(schema)
     if wrong:
-        raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
+        raise schema_lint.unfit(wrong)
     checker = compile_schema(schema)
     is_valid = checker.is_valid
     names = schema_lint.names(schema)
@@ -80,7 +80,7 @@ def _json_steps(schema: Schema, path: str) -> tuple[str, ...]:
     for name in names:
         members = schema_lint.properties(schema, node)
         if name not in members:
-            raise ValueError(f"the source schema has no field {path!r}")
+            raise Unfit(f"the source schema has no field {path!r}", f"لا يوجد في مخطط الجهة حقل باسم {path}")
         node = members[name]
     return names
 
@@ -95,7 +95,7 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     """Compile a source whose records are rows; `columns` is `columns.csv`.
 
     Raises:
-        ValueError: for a table of columns that is not acceptable.
+        Unfit: for a table of columns that is not acceptable.
     """
     cells, required = _columns(columns)
     names = list(cells)
@@ -107,10 +107,10 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
     }
     wrong = schema_lint.problems(schema)
     if wrong:
-        raise ValueError("; ".join(f"{at}: {what}" for at, what in wrong))
+        raise schema_lint.unfit(wrong)
     checker = compile_schema(schema)
     is_valid, count = checker.is_valid, len(names)
-    header = delimiter.join(names).encode(encoding)
+    header = _header(names, delimiter, encoding)
 
     def read_exactly(octets: bytes) -> Node:
         row = _cells(octets, delimiter, encoding)
@@ -124,11 +124,20 @@ def csv_source(columns: bytes, delimiter: str, encoding: str) -> Source:
 
     def steps(path: str) -> tuple[str, ...]:
         if path not in names:
-            raise ValueError(f"there is no column {path!r}")
+            raise Unfit(f"there is no column {path!r}", f"لا يوجد عمود باسم {path}")
         return (path,)
 
     read = typed_csv.typed_reader(cells, set(required), (delimiter, encoding), read_exactly)
     return Source(read, lambda _framing, record, _document: CsvSplitter(record, header), steps, schema)
+
+
+def _header(names: list[str], delimiter: str, encoding: str) -> bytes:
+    try:
+        return delimiter.join(names).encode(encoding)
+    except UnicodeEncodeError:
+        raise Unfit(
+            f"has a column name that {encoding} cannot write", f"فيه اسم عمود لا يُكتب بترميز {encoding}"
+        ) from None
 
 
 def _cells(octets: bytes, delimiter: str, encoding: str) -> list[str]:
@@ -151,16 +160,24 @@ def _columns(octets: bytes) -> tuple[dict[str, Schema], list[str]]:
     try:
         rows = list(csv.DictReader(octets.decode("utf-8").splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error):
-        raise ValueError("is not CSV in UTF-8") from None
+        raise Unfit("is not CSV in UTF-8", "الملف ليس CSV بترميز UTF-8") from None
     wanted = {"column", "required", "max_length", "pattern", "description", "description_ar"}
     if not rows or set(rows[0]) != wanted:
-        raise ValueError("needs exactly the columns " + ", ".join(sorted(wanted)))
+        raise Unfit(
+            f"needs exactly the columns {', '.join(sorted(wanted))}",
+            f"أعمدة الملف هي دون غيرها: {'، '.join(sorted(wanted))}",
+        )
     properties: dict[str, Schema] = {}
     for number, row in enumerate(rows, start=2):
         if not row["column"] or row["column"] in properties or row["required"] not in {"yes", "no"}:
-            raise ValueError(f"line {number}: a new column name, and yes or no under required")
+            raise Unfit(
+                f"line {number}: a new column name, and yes or no under required",
+                f"السطر {number}: اكتب اسم عمود لم يُذكر، وتحت required إحدى الكلمتين: yes، no",
+            )
         if not (row["max_length"] or "").isdecimal():
-            raise ValueError(f"line {number}: a number under max_length")
+            raise Unfit(
+                f"line {number}: a number under max_length", f"السطر {number}: اكتب عددًا تحت max_length"
+            )
         column: Schema = {"type": "string", "maxLength": int(row["max_length"])}
         column |= {"description": row["description"], "x-description-ar": row["description_ar"]}
         if row["pattern"]:
@@ -176,15 +193,21 @@ def xml_source(xsd: bytes, mapping: MappingDocument, encoding: str) -> Source:
     """Compile a source whose records are elements; `xsd` declares the record as a global element.
 
     Raises:
-        ValueError: for an XSD or a path that is not acceptable.
+        Unfit: for an XSD or a path that is not acceptable.
     """
     schema = XmlSchema(xsd)
     namespaces = mapping.record.ns
     if mapping.record.xpath is None:
-        raise ValueError("mapping.yaml: record.xpath says where the records stand")
+        raise Unfit(
+            "mapping.yaml: record.xpath says where the records stand",
+            "اكتب في mapping.yaml موضع السجلات تحت record.xpath",
+        )
     path = tuple(_qualified(step, namespaces) for step in mapping.record.xpath[1:].split("/"))
     if len(set(path)) != len(path):
-        raise ValueError("mapping.yaml: record.xpath names an element twice")
+        raise Unfit(
+            "mapping.yaml: record.xpath names an element twice",
+            "يتكرر عنصر في record.xpath داخل mapping.yaml",
+        )
     parser = record_parser()
 
     def read_exactly(octets: bytes) -> Node:
@@ -208,7 +231,10 @@ def _qualified(step: str, namespaces: dict[str, str]) -> str:
     if not colon:
         return local
     if prefix not in namespaces:
-        raise ValueError(f"the prefix {prefix!r} is not declared under record.ns")
+        raise Unfit(
+            f"the prefix {prefix!r} is not declared under record.ns",
+            f"البادئة {prefix} غير معلنة تحت record.ns",
+        )
     return f"{{{namespaces[prefix]}}}{local}"
 
 
@@ -221,11 +247,14 @@ def _xml_steps(written: str, namespaces: dict[str, str], names: frozenset[str]) 
     elements = path.removesuffix("/").split("/") if path else []
     for step in [*elements, *([attribute] if "@" in written else [])]:
         if not _STEP.fullmatch(step):
-            raise ValueError(
-                f"{written!r}: a path is child names divided by /, with @attribute at its end at most"
+            raise Unfit(
+                f"{written!r}: a path is child names divided by /, with @attribute at its end at most",
+                f"{written}: المسار أسماء عناصر يفصل بينها /، وقد ينتهي بخاصية واحدة تسبقها @",
             )
         if step.rpartition(":")[2] not in names:
-            raise ValueError(f"{written!r}: the XSD declares no {step!r}")
+            raise Unfit(
+                f"{written!r}: the XSD declares no {step!r}", f"{written}: لا يعلن مخطط XSD الاسم {step}"
+            )
     steps = [_qualified(step, namespaces) for step in elements]
     if attribute:
         steps[-1:] = ["/".join([*steps[-1:], "@" + _qualified(attribute, namespaces)])]

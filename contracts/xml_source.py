@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from lxml import etree
 
-from contracts.errors import Refused
+from contracts.errors import CODES, Refused, Unfit
 from contracts.xsd_lint import refuse_unfit
 
 _ELEMENT = re.compile(rb"<[A-Za-z_]")
@@ -97,9 +97,11 @@ class XmlSchema:
             refuse_unfit(root)
             self._schema = etree.XMLSchema(root)
         except Refused as problem:
-            raise ValueError(f"is not acceptable XML: {problem.rule}") from None
+            raise Unfit(
+                f"is not acceptable XML: {problem.rule}", f"ليس XML مقبولًا: {CODES[problem.code].ar}"
+            ) from None
         except etree.XMLSchemaParseError:
-            raise ValueError("is not a valid XML Schema") from None
+            raise Unfit("is not a valid XML Schema", "ليس مخطط XSD صحيحًا") from None
         self.names = frozenset(str(node.get("name")) for node in root.iter() if node.get("name"))
 
     def validate(self, record: etree._Element) -> None:

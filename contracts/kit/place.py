@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from contracts import folder
+from contracts.errors import Unfit
 from contracts.folder import PARTS, Files
 
 _CONTRACT_STEPS = 3
@@ -33,7 +34,7 @@ def places(paths: Iterable[Path]) -> list[Place]:
     """Return the catalogues that `paths` lie in, each once; without paths the shipped one.
 
     Raises:
-        ValueError: naming a path that is in no catalogue.
+        Unfit: naming a path that is in no catalogue.
         Invalid: for links, special files, and files or folders beyond the limits.
     """
     asked: dict[Path, list[str]] = {}
@@ -79,7 +80,10 @@ def _root_of(path: Path) -> Path:
     for candidate in (path, *path.parents):
         if any((candidate / part).is_dir() for part in PARTS):
             return candidate
-    raise ValueError(f"{path.name} is in no catalogue: no folder around it holds agencies/ or canonical/")
+    raise Unfit(
+        f"{path.name} is in no catalogue: no folder around it holds agencies/ or canonical/",
+        f"{path.name} ليس في كتالوج: لا مجلد حوله فيه agencies/ أو canonical/",
+    )
 
 
 def _place(root: Path, parts: tuple[str, ...]) -> Place:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from lxml import etree
 
-from contracts.errors import Refused
+from contracts.errors import CODES, Refused, Unfit
 from contracts.strict_json import parse
 from contracts.xml_source import element, record_parser
 
@@ -42,16 +42,19 @@ def read(octets: bytes) -> Sample:
     """Return what `octets` hold.
 
     Raises:
-        ValueError: with what is wrong, for the person who chose the file; no value of it is repeated.
+        Unfit: with what is wrong, for the person who chose the file; no value of it is repeated.
     """
     if len(octets) > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES} bytes; take the first few hundred records of it")
+        raise Unfit(
+            f"is larger than {MAX_BYTES} bytes; take the first few hundred records of it",
+            f"أكبر من {MAX_BYTES} بايت؛ خذ أول بضع مئات من سجلاته",
+        )
     if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError("is UTF-16; save it as UTF-8")
+        raise Unfit("is UTF-16; save it as UTF-8", "بترميز UTF-16؛ احفظه بترميز UTF-8")
     encoding, text = _decoded(octets)
     first = text.lstrip("\ufeff \t\r\n")[:1]
     if not first:
-        raise ValueError("is empty")
+        raise Unfit("is empty", "فارغ")
     if first == "<":
         return _xml(octets, encoding)
     if first in "[{":
@@ -65,7 +68,9 @@ def _decoded(octets: bytes) -> tuple[Encoding, str]:
     except UnicodeDecodeError:
         text = octets.decode("windows-1256")
     if b"\0" in octets or not _ARABIC.search(text):
-        raise ValueError("is neither UTF-8 nor Arabic in Windows-1256")
+        raise Unfit(
+            "is neither UTF-8 nor Arabic in Windows-1256", "ليس بترميز UTF-8 ولا عربية بترميز Windows-1256"
+        )
     return "windows-1256", text
 
 
@@ -83,10 +88,12 @@ def _json(octets: bytes) -> Sample:
         # The strict reader takes one object; an array is given to it as the member of one.
         held = parse(b'{"records":' + body + b"}")["records"]
     except Refused as refused:
-        raise ValueError(f"is not acceptable JSON: {refused.rule}") from None
+        raise Unfit(
+            f"is not acceptable JSON: {refused.rule}", f"ليس JSON مقبولًا: {CODES[refused.code].ar}"
+        ) from None
     records = held if isinstance(held, list) else []
     if not records or not all(isinstance(record, dict) for record in records):
-        raise ValueError("is no array of JSON objects")
+        raise Unfit("is no array of JSON objects", "ليس قائمة من كائنات JSON")
     return Sample("json", "utf-8", tuple(records[:_MAX_RECORDS]))
 
 
@@ -96,18 +103,21 @@ def _json(octets: bytes) -> Sample:
 def _csv(text: str, encoding: Encoding) -> Sample:
     delimiter = max(_DELIMITERS, key=lambda one: _columns(text, one))
     if _columns(text, delimiter) < 2:  # noqa: PLR2004 - one column is no table
-        raise ValueError("is neither XML nor JSON, and no CSV with two columns or more under one header")
+        raise Unfit(
+            "is neither XML nor JSON, and no CSV with two columns or more under one header",
+            "ليس XML ولا JSON، ولا CSV فيه عمودان أو أكثر تحت رأس واحد",
+        )
     rows = _rows(text, delimiter)
     header = rows[0]
     if len(set(header)) != len(header) or not all(header):
-        raise ValueError("has a header with an empty or repeated name")
+        raise Unfit("has a header with an empty or repeated name", "في رأسه اسم فارغ أو مكرر")
     records: tuple[Record, ...] = tuple(
         {name: cell for name, cell in zip(header, row, strict=True) if cell}
         for row in rows[1:]
         if len(row) == len(header)
     )
     if not records:
-        raise ValueError("has a header and no row that fits it")
+        raise Unfit("has a header and no row that fits it", "له رأس وليس فيه صف يناسبه")
     # Every column is known from the first record on, whatever that row leaves empty.
     empty: Record = dict.fromkeys(header, "")
     return Sample("csv", encoding, (empty, *records), delimiter)
@@ -140,14 +150,22 @@ def _xml(octets: bytes, encoding: Encoding) -> Sample:
     try:
         root = element(body, record_parser())
     except Refused as refused:
-        raise ValueError(f"is not acceptable XML: {refused.rule}") from None
+        raise Unfit(
+            f"is not acceptable XML: {refused.rule}", f"ليس XML مقبولًا: {CODES[refused.code].ar}"
+        ) from None
     path, found = _repeated(root)
     own = etree.QName(path[-1]).namespace
     names = [name for record in found for node in record.iter() for name in (node.tag, *node.attrib)]
     if any(etree.QName(name).namespace not in {own, None} for name in names):
-        raise ValueError("mixes XML namespaces in one record; a record's schema has one")
+        raise Unfit(
+            "mixes XML namespaces in one record; a record's schema has one",
+            "في سجل واحد منه أكثر من نطاق أسماء؛ ولمخطط السجل نطاق واحد",
+        )
     if any(etree.QName(node).namespace != own for record in found for node in record.iter()):
-        raise ValueError("has elements outside the namespace of their record; write its schema by hand")
+        raise Unfit(
+            "has elements outside the namespace of their record; write its schema by hand",
+            "فيه عناصر خارج نطاق أسماء سجلها؛ اكتب مخططه بيدك",
+        )
     return Sample("xml", encoding, tuple(_tree(node) for node in found[:_MAX_RECORDS]), path=path)
 
 
@@ -166,7 +184,9 @@ def _repeated(root: etree._Element) -> tuple[tuple[str, ...], list[etree._Elemen
         elif len(path) > 1:
             return tuple(path), [node]
         else:
-            raise ValueError("has no element with records of one name inside")
+            raise Unfit(
+                "has no element with records of one name inside", "ليس فيه عنصر بداخله سجلات باسم واحد"
+            )
 
 
 def _tree(node: etree._Element) -> Record:
@@ -174,9 +194,15 @@ def _tree(node: etree._Element) -> Record:
     for child in node:
         name = etree.QName(child).localname
         if name in record:
-            raise ValueError("has an element twice in one record; send each at most once")
+            raise Unfit(
+                "has an element twice in one record; send each at most once",
+                "يتكرر فيه عنصر في سجل واحد؛ يُرسل كل عنصر مرة واحدة",
+            )
         bare = not (child.text or "").strip()
         record[name] = _tree(child) if len(child) or (child.attrib and bare) else child.text or ""
         if child.attrib and not isinstance(record[name], dict):
-            raise ValueError("has an element with both text and attributes; write the schema by hand for it")
+            raise Unfit(
+                "has an element with both text and attributes; write the schema by hand for it",
+                "فيه عنصر له نص وخصائص معًا؛ اكتب مخططه بيدك",
+            )
     return record

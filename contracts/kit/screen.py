@@ -14,6 +14,10 @@ _DIGIT = re.compile(f"[{_DIGITS}]")
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
+# A word that is not Arabic, with the signs that belong to it.
+_SIGN = r"[A-Za-z0-9_#$/.@<>{}\[\]^%*+=\\:-]"
+_FOREIGN = re.compile(rf"{_SIGN}*[A-Za-z](?:{_SIGN}*[A-Za-z0-9_/>}}\]*$])?")
+_ISOLATE, _END = "\u2066", "\u2069"
 _KEPT = 2
 """Last digits that stay readable, enough to tell two rows apart."""
 
@@ -45,3 +49,8 @@ def _hide_identity(found: re.Match[str]) -> str:
     except Refused:
         return found[0]
     return hidden(found[0]) if nid.birth_date(number) else found[0]
+
+
+def isolated(text: str) -> str:
+    """Return an Arabic text with every identifier in it isolated (UAX #9 §2.4.2): its signs stay where they are."""
+    return _FOREIGN.sub(lambda found: f"{_ISOLATE}{found[0]}{_END}", text)

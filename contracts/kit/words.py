@@ -14,10 +14,6 @@ class Advice:
     remedy_en: str
     remedy_ar: str
 
-    def remedy(self, language: Language) -> str:
-        """Return what to do."""
-        return self.remedy_ar if language == "ar" else self.remedy_en
-
 
 ADVICE: dict[str, Advice] = {
     "catalogue.file": Advice(
@@ -51,12 +47,12 @@ ADVICE: dict[str, Advice] = {
         "اجعل اسم المجلد واسم المستند واحدًا، ولعقد موجود.",
     ),
     "catalogue.schema": Advice(
-        "المخطط (JSON Schema) يحوي ما لا يُقبل",
+        "مخطط العقد يحوي ما لا يُقبل",
         "Keep to the keywords in contracts/_meta/README.md: closed objects, bounded texts, linear patterns.",
         "التزم بالكلمات المذكورة في contracts/_meta/README.md: كائنات مغلقة ونصوص محدودة وأنماط خطية.",
     ),
     "catalogue.source": Advice(
-        "مخطط الجهة (source) غير مقبول",
+        "مخطط الجهة غير مقبول",
         "Write a schema that stands alone: no reference to outside, no pattern that can run away.",
         "اكتب مخططًا قائمًا بذاته: بلا مراجع خارجية ولا أنماط قد لا تنتهي.",
     ),
@@ -108,7 +104,7 @@ ADVICE: dict[str, Advice] = {
     "check.expected": Advice(
         "العينة تُحوَّل إلى غير المكتوب في expected",
         "Compare with isnad contract try --canonical; if that is right, write it into expected/.",
-        "قارن بناتج isnad contract try --canonical؛ فإن كان صحيحًا فاكتبه في expected/.",
+        "قارن بناتج «isnad contract try --canonical»؛ فإن كان صحيحًا فاكتبه في expected/.",
     ),
     "check.why": Advice(
         "مثال مرفوض بلا ملف .why",

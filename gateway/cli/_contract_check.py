@@ -11,6 +11,7 @@ from contracts.errors import Problem
 from contracts.kit.gates import Report
 from contracts.kit.lines import line_of
 from contracts.kit.place import Place
+from contracts.kit.screen import isolated
 from contracts.kit.words import ADVICE, Language
 
 Found = list[tuple[Place, Report]]
@@ -59,9 +60,11 @@ def _told(problem: Problem, place: Place, language: Language) -> str:
     shown = os.path.relpath(file) if file.exists() else problem.file
     where = f"{shown}{f':{line}' if line else ''}" + (f"  {problem.where}" if problem.where else "")
     advice = ADVICE[problem.rule]
-    in_arabic = problem.message_ar or f"{advice.ar} ({problem.message})"
-    said = in_arabic if language == "ar" else problem.message
-    return f"{where}\n  {said} [{problem.rule}]\n  → {advice.remedy(language)}\n"
+    if language == "ar":
+        said, remedy = isolated(problem.message_ar or advice.ar), isolated(advice.remedy_ar)
+    else:
+        said, remedy = problem.message, advice.remedy_en
+    return f"{where}\n  {said} [{problem.rule}]\n  → {remedy}\n"
 
 
 def _summary(report: Report, *, arabic: bool) -> str:

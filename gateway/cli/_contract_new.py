@@ -9,7 +9,7 @@ import click
 
 from contracts.folder import Files
 from contracts.kit.scaffold import Draft
-from contracts.kit.screen import visible
+from contracts.kit.screen import isolated, visible
 from contracts.kit.words import Language
 
 _SAID = {
@@ -43,7 +43,7 @@ _SAID = {
 }
 
 
-def write(root: Path, files: Files) -> None:
+def write(root: Path, files: Files, language: Language) -> None:
     """Write the files of a new binding below `root`; one that exists is left alone.
 
     Raises:
@@ -51,7 +51,11 @@ def write(root: Path, files: Files) -> None:
     """
     folder = root.joinpath(*next(iter(files)).split("/")[:4])
     if folder.exists():
-        raise click.ClickException(f"{folder} exists already; nothing was written")
+        said = {
+            "en": f"{folder} exists already; nothing was written",
+            "ar": isolated(f"{folder} موجود من قبل؛ لم يُكتب شيء"),
+        }
+        raise click.ClickException(said[language])
     for file, octets in files.items():
         path = root / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +69,7 @@ def in_words(root: Path, draft: Draft, language: Language) -> Iterator[str]:
         yield f"{'كُتب' if arabic else 'wrote'}  {root / file}"
     for remark in draft.remarks:
         text = _SAID[remark.kind][arabic]
-        yield "  " + visible(text.format(remark.subject, remark.detail or "?"))
+        told = visible(text.format(remark.subject, remark.detail or "?"))
+        yield "  " + (isolated(told) if arabic else told)
     folder = root.joinpath(*next(iter(draft.files)).split("/")[:4])
     yield f"{'الخطوة التالية' if arabic else 'Next'}: isnad contract check {folder}"

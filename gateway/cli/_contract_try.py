@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from contracts.binding import Binding
 from contracts.errors import CODES
-from contracts.kit.screen import visible
+from contracts.kit.rule_texts import in_arabic
+from contracts.kit.screen import isolated, visible
 from contracts.kit.trial import Pair, Trial
 from contracts.kit.words import Language
 
@@ -40,7 +42,7 @@ class Tally:
         )
 
 
-def in_json(trial: Trial) -> str:
+def in_json(trial: Trial, binding: Binding) -> str:
     """Return one record as one line of JSON."""
     value: dict[str, object] = {
         "position": trial.position,
@@ -53,11 +55,16 @@ def in_json(trial: Trial) -> str:
     }
     if trial.refusal is not None:
         refusal = trial.refusal
-        value["refusal"] = {"code": refusal.code, "field": refusal.field, "rule": refusal.rule}
+        value["refusal"] = {
+            "code": refusal.code,
+            "field": refusal.field,
+            "rule": refusal.rule,
+            "rule_ar": in_arabic(refusal, binding),
+        }
     return orjson.dumps(value).decode()
 
 
-def in_words(trial: Trial, language: Language) -> str:
+def in_words(trial: Trial, binding: Binding, language: Language) -> str:
     """Return one record as lines for a screen."""
     arabic = language == "ar"
     if trial.refusal is None:
@@ -67,11 +74,18 @@ def in_words(trial: Trial, language: Language) -> str:
         return "\n".join([head, *lines, ""])
     refusal = trial.refusal
     field = f"  {refusal.field}" if refusal.field else ""
-    lines = [f"{trial.position}  ✗ {'مرفوض' if arabic else 'refused'}  {refusal.code}{field}"]
-    lines += [f"  {visible(pair.before)}" for pair in trial.pairs if pair.before]
-    lines += [f"  {_meaning(refusal.code, arabic=arabic)} ({refusal.rule})"]
+    head = f"{trial.position}  ✗ {'مرفوض' if arabic else 'refused'}  {refusal.code}{field}"
+    lines = [visible(pair.before) for pair in trial.pairs if pair.before]
     text = CODES[refusal.code]
-    return "\n".join([*lines, f"  → {text.remedy_ar if arabic else text.remedy_en}", ""])
+    if arabic:
+        rule = in_arabic(refusal, binding)
+        lines += [
+            isolated(text.ar if rule == text.ar else f"{text.ar} ({rule})"),
+            isolated(f"→ {text.remedy_ar}"),
+        ]
+    else:
+        lines += [f"{text.en} ({refusal.rule})", f"→ {text.remedy_en}"]
+    return "\n".join([head, *(f"  {line}" for line in lines), ""])
 
 
 def _mapped(pair: Pair, *, arabic: bool) -> str:

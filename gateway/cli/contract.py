@@ -17,11 +17,12 @@ from contracts import folder
 from contracts.binding import Binding
 from contracts.catalogue import compile_files
 from contracts.checking import media_type_of
-from contracts.errors import Invalid
+from contracts.errors import Invalid, Unfit
 from contracts.kit.gates import examine
 from contracts.kit.place import Place, binding_files, contract_files, places
 from contracts.kit.reading import MAX_BYTES
 from contracts.kit.scaffold import draft
+from contracts.kit.screen import isolated
 from contracts.kit.trial import trials
 from contracts.kit.words import Language
 from contracts.nid import Profile
@@ -61,7 +62,7 @@ def check(paths: tuple[Path, ...], language: Language, as_json: bool) -> None:  
     PATH is a catalogue, or a folder or file in one; an agency's own `agencies/` folder needs nothing beside it.
     Exit status 1 when something is wrong, with file, line, field, rule and what to write instead.
     """
-    found = [(place, examine(place)) for place in _places(paths)]
+    found = [(place, examine(place)) for place in _places(paths, language)]
     if as_json:
         click.echo(_contract_check.in_json(found))
     else:
@@ -104,8 +105,14 @@ def try_(  # noqa: PLR0917  click's options
     Nothing is sent and nothing is kept. Exit status 1 when a record is refused.
     """
     if canonical and not show:
-        raise click.UsageError("canonical records hold national IDs in clear: add --show")
-    binding = _binding(agency, name, root, profile)
+        raise click.UsageError(
+            _said(
+                language,
+                "canonical records hold national IDs in clear: add --show",
+                "السجلات القياسية تحوي أرقامًا قومية مكشوفة: أضف --show",
+            )
+        )
+    binding = _binding(agency, name, root, profile, language)
     tally = _contract_try.Tally()
     today = day.date() if day else _today()
     media_type = media_type_of(binding, file.name)
@@ -114,7 +121,11 @@ def try_(  # noqa: PLR0917  click's options
         if canonical:
             click.echo(trial.line, nl=False)
         else:
-            click.echo(_contract_try.in_json(trial) if as_json else _contract_try.in_words(trial, language))
+            click.echo(
+                _contract_try.in_json(trial, binding)
+                if as_json
+                else _contract_try.in_words(trial, binding, language)
+            )
         if tally.accepted + tally.refused == limit:
             break
     if not canonical and not as_json:
@@ -140,37 +151,57 @@ def new(sample: Path, agency: str, name: str, root: Path, language: Language) ->
     try:
         lent = contract_files(name)
     except KeyError as known:
-        raise click.UsageError(f"there is no contract {name}; there are: {known.args[0]}") from None
+        raise click.UsageError(
+            _said(
+                language,
+                f"there is no contract {name}; there are: {known.args[0]}",
+                f"لا يوجد عقد باسم {name}، والموجود: {known.args[0].replace(', ', '، ')}",
+            )
+        ) from None
     catalogue = compile_files(lent)
     with sample.open("rb") as file:
         octets = file.read(MAX_BYTES + 1)
     try:
         made = draft(octets, agency, catalogue, catalogue.contract(name), lent)
-    except ValueError as problem:
-        raise click.ClickException(f"{sample.name} {problem}") from None
-    _contract_new.write(root, made.files)
+    except Unfit as problem:
+        said = _said(language, f"{sample.name} {problem}", f"{sample.name}: {problem.ar}")
+        raise click.ClickException(said) from None
+    _contract_new.write(root, made.files, language)
     for line in _contract_new.in_words(root, made, language):
         click.echo(line)
 
 
-def _places(paths: Iterable[Path]) -> list[Place]:
+def _places(paths: Iterable[Path], language: Language) -> list[Place]:
     try:
         return places(paths)
-    except ValueError as problem:
-        raise click.UsageError(str(problem)) from None
+    except Unfit as problem:
+        raise click.UsageError(_said(language, str(problem), problem.ar)) from None
     except Invalid as invalid:
         # Links and files beyond the limits: nothing can be read, so that is all there is to say.
-        raise click.ClickException(str(invalid)) from None
+        arabic = "\n".join(f"{problem.file}: {problem.message_ar}" for problem in invalid.problems)
+        raise click.ClickException(_said(language, str(invalid), arabic)) from None
 
 
-def _binding(agency: str, name: str, root: Path | None, profile: Profile) -> Binding:
+def _said(language: Language, english: str, arabic: str) -> str:
+    return isolated(arabic) if language == "ar" else english
+
+
+def _binding(agency: str, name: str, root: Path | None, profile: Profile, language: Language) -> Binding:
     try:
         catalogue = compile_files(binding_files(root or folder.SHIPPED, agency, name), profile)
         return catalogue.binding(agency, name)
     except KeyError:
-        raise click.UsageError(f"{agency} has no binding of {name}") from None
+        said = _said(
+            language, f"{agency} has no binding of {name}", f"ليس للجهة {agency} مواصفة للعقد {name}"
+        )
+        raise click.UsageError(said) from None
     except Invalid as invalid:
-        raise click.ClickException(f"{invalid}\nRun isnad contract check first.") from None
+        said = _said(
+            language,
+            f"{invalid}\nRun isnad contract check first.",
+            f"المواصفة غير سليمة، وعدد مشكلاتها {len(invalid.problems)}؛ شغّل أولًا الأمر «isnad contract check»",
+        )
+        raise click.ClickException(said) from None
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -57,7 +57,7 @@ def library(files: Files) -> Library:
     catalogue = compile_files(files)
     problems: list[Problem] = []
 
-    def complain(file: str, where: str, rule: str, message: str, message_ar: str = "", /) -> None:
+    def complain(file: str, where: str, rule: str, message: str, message_ar: str, /) -> None:
         problems.append(Problem(file, where, rule, message, message_ar))
 
     mappings, bindings = {}, {}

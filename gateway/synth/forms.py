@@ -161,7 +161,7 @@ def _files() -> Files:
     return folder.read(folder.SHIPPED)
 
 
-def _complain(file: str, where: str, rule: str, message: str, _message_ar: str = "", /) -> None:
+def _complain(file: str, where: str, rule: str, message: str, _message_ar: str, /) -> None:
     raise ValueError(f"{file} {where}: {message} [{rule}]")
 
 

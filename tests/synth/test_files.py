@@ -20,7 +20,7 @@ ARGUMENTS = [
 
 def isnad(*arguments):
     command = [sys.executable, "-m", "gateway.cli", "synth", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def files(folder):
