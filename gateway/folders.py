@@ -68,13 +68,16 @@ class KeysOfFiles:
     def __init__(self, kept: KeptFiles, keys: SshKeys) -> None:
         self._kept = kept
         self._keys = keys
+        self._of_files: dict[str, bytes] = {}  # asked for several times a file
 
     def of_files(self, agency: str) -> bytes:
         """See `files.FileKeys.of_files`."""
-        try:
-            return self._kept.key(agency)
-        except KeysUnavailable as error:
-            raise Unavailable("unavailable.keys", str(error)) from error
+        if agency not in self._of_files:
+            try:
+                self._of_files[agency] = self._kept.key(agency)
+            except KeysUnavailable as error:
+                raise Unavailable("unavailable.keys", str(error)) from error
+        return self._of_files[agency]
 
     def of_client(self) -> bytes:
         """See `files.FileKeys.of_client`."""

@@ -16,7 +16,7 @@ from typing import Self
 import orjson
 from msgspec.structs import replace
 
-from adapters.sftp.journal import Entry
+from adapters.sftp.entry import Entry
 from adapters.sftp.lines import HEADER, Known, is_alone, receipt_line, result_line
 from adapters.sftp.names import RECEIPTS, RESULTS, SUMMARY
 from adapters.sftp.sealed import SealedFile

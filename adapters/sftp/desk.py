@@ -16,8 +16,9 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.sftp.belonging import companions
-from adapters.sftp.examining import Examination
-from adapters.sftp.journal import Entry, Journal, State, Waiting
+from adapters.sftp.entry import Entry, State, Waiting
+from adapters.sftp.examining import Examination, is_small
+from adapters.sftp.journal import Journal
 from adapters.sftp.landing import Landing
 from adapters.sftp.names import ANSWERS
 from adapters.sftp.sealed import SealedFile
@@ -30,10 +31,12 @@ from gateway.files import Files, Folder
 from gateway.records import Event
 
 SMALL_BYTES = 1 << 20
-SMALL_AT_ONCE = 64
+SMALL_AT_ONCE, SMALL_AT_ONCE_BYTES = 256, 32 << 20
+"""A group's records, where each file has one; and what their answers may take of memory is some times their octets."""
 LARGE_AT_ONCE = 2
-GATHER_S = 0.1
-"""How long files gather, at most: those that are begun together share groups, signatures, transactions and syncs."""
+GATHER_S, GATHER_TURNS = 0.1, 3
+"""How long files gather, and how often again while more come: those that are begun together share groups, signatures,
+transactions and syncs, and three times as many cost a third less."""
 LOOK_S = 1.0
 RETRY_MOST_S = 60
 
@@ -50,7 +53,9 @@ class Desk:
         self.journal = journal
         self.landing = Landing(tree, journal, self.wake)
         self._wake = asyncio.Event()
+        self._landed = 0  # how many times a file became whole
         self._stopping = False
+        self._settled = False  # whether it was looked what a crash kept from becoming whole
         self._running: dict[str, tuple[Waiting, asyncio.Task[None]]] = {}
         self._turns: dict[Series, asyncio.Lock] = {}
         self._not_before: dict[str, float] = {}
@@ -59,6 +64,7 @@ class Desk:
 
     def wake(self) -> None:
         """Look again: a file has become whole."""
+        self._landed += 1
         self._wake.set()
 
     def start(self) -> None:
@@ -107,18 +113,28 @@ class Desk:
                 log.warning("files.held_up", code=error.code)
             except Exception:  # the outermost loop: the next turn may do better
                 log.exception("files.held_up")
-            await asyncio.sleep(GATHER_S)
+            await self._gather()
             try:
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)
             except TimeoutError:
                 continue
 
+    async def _gather(self) -> None:
+        """Let files gather while more keep coming, but not for long."""
+        for _ in range(GATHER_TURNS):
+            before = self._landed
+            await asyncio.sleep(GATHER_S)
+            if self._landed == before or self._stopping:
+                return
+
     def _look(self) -> None:
         """Begin what may be begun now."""
         for agency in self._files.agencies().values():
             for contract, folder in agency.folders.items():
-                if folder.rules.complete == "stable":
+                if folder.rules.complete == "stable" or not self._settled:
                     self.landing.settle(agency, contract)
+        self._settled = True
+        self.journal.keep()
         waiting = self.journal.waiting()
         self._report(waiting)
         held: set[Series] = set()
@@ -138,14 +154,14 @@ class Desk:
 
     def _may_begin(self, entry: Waiting, series: Series) -> bool:
         large = entry.size > SMALL_BYTES
-        running = [each for each, _ in self._running.values()]
-        alike = sum((each.size > SMALL_BYTES) == large for each in running)
-        if (
-            alike >= (LARGE_AT_ONCE if large else SMALL_AT_ONCE)
-            or self._not_before.get(entry.id, 0) > time.monotonic()
-        ):
+        running = [each for each, _ in self._running.values() if (each.size > SMALL_BYTES) == large]
+        if self._not_before.get(entry.id, 0) > time.monotonic():
             return False
-        return not large or all((each.agency, each.contract) != series for each in running)
+        if large:
+            alike = any((each.agency, each.contract) == series for each in running)
+            return len(running) < LARGE_AT_ONCE and not alike
+        octets = sum(each.size for each in running) + entry.size
+        return len(running) < SMALL_AT_ONCE and octets <= SMALL_AT_ONCE_BYTES
 
     def _done(self, name: str, _: asyncio.Task[None]) -> None:
         del self._running[name]
@@ -164,8 +180,9 @@ class Desk:
         try:
             try:
                 with closing(self._original(entry)) as original:
-                    resumed = entry.state is State.TAKEN
-                    if not resumed:
+                    # That a small one was begun is written with what comes next, which a crash may prevent.
+                    resumed = entry.state is State.TAKEN or is_small(original, entry.name)
+                    if entry.state is State.WHOLE:
                         entry = await self._examined(entry, folder, original)
                     await taking.take(entry, original, resumed=resumed)
             except (Rejected, Tampered) as error:
@@ -191,7 +208,7 @@ class Desk:
         async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
             entry = await examination.of(entry, original)
             entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
-            self.journal.put(entry)
+            (self.journal.jot if is_small(original, entry.name) else self.journal.put)(entry)
         await self._gap(entry)
         return entry
 

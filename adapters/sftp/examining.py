@@ -9,7 +9,8 @@ from contextlib import closing
 
 from msgspec.structs import replace
 
-from adapters.sftp.journal import Entry, Journal
+from adapters.sftp.entry import Entry
+from adapters.sftp.journal import Journal
 from adapters.sftp.names import SIGNATURE
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree
@@ -60,6 +61,7 @@ class Examination:
                 expected=manifest.count,
                 batch=manifest.batch or "",
                 sequence=manifest.sequence,
+                total=manifest.total or 0,
             )
         # 4. Was it here before? By content, whatever it is called.
         if self._journal.same_content(entry) is not None:

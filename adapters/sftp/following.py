@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from adapters.sftp.journal import Entry
+from adapters.sftp.entry import Entry
 from gateway.files import FileProgress
 
 TELL_S = 30.0

@@ -1,7 +1,6 @@
 """What the adapter durably knows of files: where each one is on its way, and up to which row it was answered.
 
-A file is `landing` while it is sent, `whole` once it says so, then `taken` row by row, and at the end `answered` or
-`refused`. Its progress names the octets of the answers that belong to it: what a crash left behind that is cut off.
+A file's progress names the octets of the answers that belong to it: what a crash left behind that is cut off.
 """
 
 from __future__ import annotations
@@ -9,68 +8,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from contextlib import closing, contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 
-import msgspec
-
+from adapters.sftp.entry import Entry, Overdue, State, Waiting
 from gateway.errors import Unavailable
-
-
-class State(StrEnum):
-    """Where a file is on its way."""
-
-    LANDING = "landing"
-    WHOLE = "whole"
-    TAKEN = "taken"
-    ANSWERED = "answered"
-    REFUSED = "refused"
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A file. Times are Unix ms, and 0 until they come; sizes are in octets of plaintext.
-
-    `certificate`, `signature` and `key_id` are its origin's. `sha256` (hex) is empty until the file is whole, and
-    `expected` -1 while it is not known how many records it holds. `sequence` is its manifest's, or 0. `read_bytes` of
-    it were read so far, a little more than was answered.
-    """
-
-    id: str
-    agency: str
-    contract: str
-    name: str
-    state: State
-    landed_ms: int
-    size: int
-    certificate: str
-    signature: str = ""
-    key_id: str = ""
-    sha256: str = ""
-    media_type: str = ""
-    expected: int = -1
-    batch: str = ""
-    sequence: int = 0
-    missing: int = 0
-    whole_ms: int = 0
-    begun_ms: int = 0
-    ended_ms: int = 0
-    remove_ms: int = 0
-    code: str = ""
-    rule: str = ""
-    position: int = 0
-    accepted: int = 0
-    duplicate: int = 0
-    quarantined: int = 0
-    refused: int = 0
-    first_index: int = -1
-    last_index: int = -1
-    results_bytes: int = 0
-    receipts_bytes: int = 0
-    read_bytes: int = 0
-
 
 _COLUMNS = Entry.__struct_fields__
 _STATE = _COLUMNS.index("state")
@@ -84,14 +27,16 @@ CREATE TABLE IF NOT EXISTS file (
     id TEXT PRIMARY KEY, agency TEXT NOT NULL, contract TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
     landed_ms INTEGER NOT NULL, size INTEGER NOT NULL, certificate TEXT NOT NULL, signature TEXT NOT NULL,
     key_id TEXT NOT NULL, sha256 TEXT NOT NULL, media_type TEXT NOT NULL, expected INTEGER NOT NULL,
-    batch TEXT NOT NULL, sequence INTEGER NOT NULL, missing INTEGER NOT NULL, whole_ms INTEGER NOT NULL,
-    begun_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL, remove_ms INTEGER NOT NULL,
+    batch TEXT NOT NULL, sequence INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0,
+    missing INTEGER NOT NULL, whole_ms INTEGER NOT NULL, begun_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL, remove_ms INTEGER NOT NULL,
     code TEXT NOT NULL, rule TEXT NOT NULL,
     position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
     quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
     read_bytes INTEGER NOT NULL DEFAULT 0,
-    removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0
+    removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0,
+    overdue_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_name ON file (agency, contract, name);
 CREATE UNIQUE INDEX IF NOT EXISTS file_place ON file (agency, contract, name) WHERE removed_ms = 0;
@@ -99,6 +44,9 @@ CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
 CREATE INDEX IF NOT EXISTS file_waiting ON file (state, whole_ms) WHERE removed_ms = 0;
 CREATE INDEX IF NOT EXISTS file_landing ON file (agency, contract) WHERE state = 'landing' AND removed_ms = 0;
 """
+_ADDED = ("read_bytes", "total", "overdue_ms")
+"""Columns that came later."""
+_PARTS = "CREATE INDEX IF NOT EXISTS file_parts ON file (agency, contract, batch) WHERE total > 0"
 _VALUES = attrgetter(*_COLUMNS)
 _PUT = (
     f"INSERT INTO file ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608  names of fields
@@ -107,22 +55,10 @@ _PUT = (
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM file"  # noqa: S608  the names of the class's own fields
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What must be known of a file that waits for its turn."""
-
-    id: str
-    agency: str
-    contract: str
-    size: int
-    read_bytes: int
-    whole_ms: int
-
-
 class Journal:
     """The one who writes it.
 
-    What is written outlasts the death of the process at once, and a power cut after `sync`.
+    What is written outlasts the death of the process at once unless it is only jotted, and a power cut after `sync`.
 
     Raises:
         Unavailable: `unavailable.store`; any method may.
@@ -134,13 +70,17 @@ class Journal:
         # Commits are appended to the write-ahead log, and `sync` waits for the disk: once for many, in another thread.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        if "read_bytes" not in {row[1] for row in self._db.execute("PRAGMA table_info(file)")}:
-            # A journal of before it was known how far a file was read.
-            self._db.execute("ALTER TABLE file ADD COLUMN read_bytes INTEGER NOT NULL DEFAULT 0")
+        present = {row[1] for row in self._db.execute("PRAGMA table_info(file)")}
+        for added in _ADDED:
+            if added not in present:  # a journal of an earlier gateway
+                self._db.execute(f"ALTER TABLE file ADD COLUMN {added} INTEGER NOT NULL DEFAULT 0")
+        self._db.execute(_PARTS)
         self._log = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
         """Close it."""
+        with suppress(Unavailable):  # as if it had died
+            self.keep()
         self._db.close()
         os.close(self._log)
 
@@ -224,6 +164,29 @@ class Journal:
             found = self._db.execute(query, (entry.agency, entry.contract, entry.batch, entry.id))
             return frozenset(sequence for (sequence,) in found)
 
+    def overdue(self, before_ms: int) -> Sequence[Overdue]:
+        """Return the batches that are incomplete, kept, and of which nothing came since."""
+        query = (
+            "SELECT agency, contract, batch, max(id), max(total), max(total) - count(DISTINCT sequence), "
+            "max(overdue_ms) > max(whole_ms) FROM file WHERE total > 0 AND state IN ('taken', 'answered') "
+            "GROUP BY agency, contract, batch HAVING count(DISTINCT sequence) < max(total) "
+            "AND max(whole_ms) <= ? AND min(removed_ms) = 0"
+        )
+        with _translated("readable"):
+            return [
+                Overdue(agency, contract, batch, latest, total, missing, bool(reported))
+                for agency, contract, batch, latest, total, missing, reported in self._db.execute(
+                    query, [before_ms]
+                )
+            ]
+
+    def reported(self, batch: Overdue, now_ms: int) -> None:
+        """Remember that it was said that a batch is incomplete; when more of it comes, it is said anew."""
+        self._write(
+            "UPDATE file SET overdue_ms = ? WHERE (agency, contract, batch) = (?, ?, ?) AND total > 0",
+            [now_ms, batch.agency, batch.contract, batch.batch],
+        )
+
     def ever(self, agency: str, contract: str, name: str) -> bool:
         """Return whether there is, or was, a file of this name."""
         query = "SELECT 1 FROM file WHERE (agency, contract, name) = (?, ?, ?) LIMIT 1"
@@ -244,12 +207,20 @@ class Journal:
 
     def put(self, *entries: Entry) -> None:
         """Write all of files' entries, in one transaction."""
-        if len(entries) == 1:
-            self._write(_PUT, _VALUES(entries[0]))
-            return
-        with _translated("writable"), self._db:
-            self._db.execute("BEGIN")
+        with self._kept():
             self._db.executemany(_PUT, map(_VALUES, entries))
+
+    def jot(self, entry: Entry) -> None:
+        """Write all of a file's entry, to be kept with what is written next: a death before that takes it back."""
+        with _translated("writable"):
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN")
+            self._db.execute(_PUT, _VALUES(entry))
+
+    def keep(self) -> None:
+        """Keep what was jotted."""
+        with self._kept():
+            pass
 
     def progress(self, entry: Entry) -> None:
         """Write how far a file was answered."""
@@ -269,8 +240,16 @@ class Journal:
             return [_entry(row) for row in self._db.execute(f"{_SELECT} {clause}", values)]
 
     def _write(self, query: str, values: Sequence[object]) -> None:
-        with _translated("writable"):
+        with self._kept():
             self._db.execute(query, values)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Keep what is written in the context, and what was jotted before, or neither."""
+        with _translated("writable"), self._db:
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN")
+            yield
 
 
 def listing(path: Path) -> list[Entry]:

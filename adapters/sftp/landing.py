@@ -5,15 +5,15 @@ there (`manifest`), or nothing was added to it for a while (`stable`). Where the
 signature must be there too. From then on the file is the gateway's: it can be read and no longer changed.
 
 What a sender was told outlasts a power cut: that its file is closed, whole or gone. Under a temporary name, which
-only renaming makes final, a file is not closed for good, and nobody waits for the disk before it is renamed.
+only renaming makes final, a file is not closed for good, and nobody waits for the disk before it is renamed. What a
+crash leaves behind that the journal does not know of, or knows of and is not there, was not promised.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -21,9 +21,10 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.sftp.belonging import companions, is_temporary, relatives
-from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.durable import Durable
+from adapters.sftp.entry import Entry, State
+from adapters.sftp.journal import Journal
 from adapters.sftp.names import SIGNATURE, Spot, is_answer
-from adapters.sftp.together import Together
 from adapters.sftp.tree import Tree
 from adapters.sftp.upload import Place, Upload
 from gateway.errors import Rejected, Unavailable
@@ -47,7 +48,7 @@ class Landing:
         self._journal = journal
         self._on_whole = on_whole
         self._open: Counter[Place] = Counter()
-        self._synced = Together(self._sync)
+        self._durable = Durable(journal)
 
     def begin(self, agency: FileAgency, spot: Spot, origin: Origin, *, create: bool) -> Upload:
         """Open a file to be written.
@@ -77,15 +78,6 @@ class Landing:
         if upload.failed:
             self.abandon(upload)
             raise ValueError("something that came before could not be written")
-        folder = agency.folders.get(upload.place[1])
-        temporary = folder is not None and is_temporary(folder, upload.place[2])
-        try:
-            if temporary:
-                upload.file.close()
-            else:  # the disk may take its time; others need not wait
-                await asyncio.to_thread(upload.file.finish)
-        finally:
-            self._close(upload.place)
         known = upload.known
         entry = Entry(
             id=known.id if known else str(uuid7()),
@@ -97,11 +89,17 @@ class Landing:
             size=upload.file.size,
             certificate=upload.origin.certificate,
         )
-        if temporary:
+        folder = agency.folders.get(upload.place[1])
+        try:
+            if folder is not None and is_temporary(folder, upload.place[2]):
+                upload.file.close()
+                self._journal.jot(entry)
+                return
             self._journal.put(entry)
-        else:
-            self.settle(agency, upload.place[1], entry)
-            await self._synced(None)
+            await self._durable(upload.file)
+        finally:
+            self._close(upload.place)
+        self.settle(agency, upload.place[1], upload.place[2])
 
     def abandon(self, upload: Upload) -> None:
         """Close a file whose sender is gone. What arrived is kept, to be resumed, and does not count as closed."""
@@ -126,19 +124,24 @@ class Landing:
             raise Rejected("file.kept", "a file is closed before it is renamed, to a name that is free")
         if entry is None:
             raise FileNotFoundError
-        # The name first: a crash between the two leaves a name without an entry, and the client renames again.
         lying = self.tree.lying(*place)
         now = lying or self.tree.lying(*target)
         if now is None:
             raise FileNotFoundError
         if now.size != entry.size:
             raise ValueError("not all of the file is there; send it again")
+        # The name first: a crash between the two leaves a name without an entry, and the client renames again.
         if lying is not None:
-            with self._held(place, target):
-                self.tree.remove(*target)
-                await asyncio.to_thread(self.tree.move, *place, to=to.name)
-        self.settle(agency, to.contract, replace(entry, name=to.name))
-        await self._synced(None)
+            self.tree.remove(*target)
+        moved = self.tree.move(*(place if lying else target), to=to.name)
+        with self._held(place, target):
+            try:
+                self._journal.put(replace(entry, name=to.name))
+            except Unavailable:
+                moved.close()
+                raise
+            await self._durable(moved)
+        self.settle(agency, to.contract, to.name)
 
     async def remove(self, agency: FileAgency, spot: Spot) -> None:
         """Remove a file that is not yet whole; it is gone for good on return.
@@ -156,25 +159,23 @@ class Landing:
         self.tree.remove(*place)
         if entry is not None:
             self._journal.forget(entry)
-            await self._synced(None)
+            await self._durable()
 
-    def settle(self, agency: FileAgency, contract: str, changed: Entry | None = None) -> None:
+    def settle(self, agency: FileAgency, contract: str, changed: str = "") -> None:
         """Look which files of a folder have become whole: of all, or of those that the changed one belongs to."""
         folder = agency.folders.get(contract)
-        if changed is None:
-            landing = self._journal.landing(agency.name, contract)
+        if folder is None:
+            return
+        if changed:
+            landing = self._journal.landing_as(agency.name, contract, relatives(folder, changed))
         else:
-            names = relatives(folder, changed.name) if folder else {changed.name}
-            landing = self._journal.landing_as(agency.name, contract, names)
-        found = {entry.name: entry for entry in landing if changed is None or entry.id != changed.id}
-        if changed is not None:
-            found[changed.name] = changed
+            landing = self._journal.landing(agency.name, contract)
+        found = {entry.name: entry for entry in landing}
         now_ms = _now_ms()
-        whole = [entry for entry in found.values() if folder and self._whole(folder, entry, found, now_ms)]
-        if changed is not None and changed not in whole:
-            self._journal.put(changed)
+        whole = [entry for entry in landing if self._whole(folder, entry, found, now_ms)]
         for entry in whole:
-            self._journal.put(replace(entry, state=State.WHOLE, whole_ms=now_ms))
+            # Only jotted: that all of it is there was written before, and is looked for at every start.
+            self._journal.jot(replace(entry, state=State.WHOLE, whole_ms=now_ms))
             log.info(
                 "file.landed", submission=entry.id, sender=agency.name, contract=contract, bytes=entry.size
             )
@@ -183,7 +184,7 @@ class Landing:
 
     async def stop(self) -> None:
         """Wait for what is being made durable: call it once nobody comes any more."""
-        await self._synced.end()
+        await self._durable.end()
 
     def sweep(self) -> None:
         """Remove what was begun long ago and never became whole; of what was cut off there is no entry."""
@@ -236,18 +237,19 @@ class Landing:
         if self.tree.full():
             raise Unavailable("unavailable.disk", "the gateway's disk must have room")
 
-    async def _sync(self, _: Sequence[None]) -> None:
-        await asyncio.to_thread(self._journal.sync)
-
     def _free(self, folder: Folder, place: Place) -> bool:
         """Return whether a file may get this name.
 
-        What lies under a final name and is not known was left there by a crash, before its sender was answered.
+        What lies under a final name and is not known, or is known and not there as a whole, was left by a crash before
+        its sender was answered.
         """
         if self._open[place]:
             return False
-        lying = self.tree.lying(*place)
-        return lying is None or (folder.rules.complete == "rename" and self._journal.at(*place) is None)
+        lying, known = self.tree.lying(*place), self._journal.at(*place)
+        if known is not None and known.state is State.LANDING and (lying is None or lying.size != known.size):
+            self._journal.forget(known)
+            known = None
+        return known is None and (lying is None or folder.rules.complete == "rename")
 
     @contextmanager
     def _held(self, *places: Place) -> Iterator[None]:

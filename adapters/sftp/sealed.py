@@ -11,7 +11,8 @@ SP 800-38D §8.2.2). Only the last block is shorter than 64 KiB.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,9 +45,10 @@ class SealedFile:
 
     def __init__(self, path: str, key: bytes, *, create: bool = False) -> None:
         self._descriptor, self.new = _opened(path, create=create)
+        self._unwritten = b""
         try:
             salt = self._begun()
-            self.size = plain_size(os.fstat(self._descriptor).st_size)
+            self.size = 0 if self.new else plain_size(os.fstat(self._descriptor).st_size)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -113,7 +115,7 @@ class SealedFile:
             return
         number, kept = divmod(size, BLOCK_BYTES)
         rest = self.read(number * BLOCK_BYTES, kept)
-        os.ftruncate(self._descriptor, _HEADER_BYTES + number * _STORED_BYTES)
+        os.ftruncate(self._descriptor, 0 if self._unwritten else _HEADER_BYTES + number * _STORED_BYTES)
         self._number, self._block, self._changed = number, bytearray(rest), bool(rest)
         self.size = size
 
@@ -125,10 +127,12 @@ class SealedFile:
         sealed = nonce + self._cipher.encrypt(nonce, bytes(self._block), self._number.to_bytes(8, "big"))
         at = _HEADER_BYTES + self._number * _STORED_BYTES
         try:
-            _put(self._descriptor, sealed, at)
+            # A new file begins with its first block, so that it is written in one go.
+            _put(self._descriptor, self._unwritten + sealed, at - len(self._unwritten))
+            self._unwritten = b""
         except OSError:
             # A part of a block is none; and whoever asks how much there is, to go on from there, must be told so.
-            os.ftruncate(self._descriptor, at)
+            os.ftruncate(self._descriptor, at - len(self._unwritten))
             self.size = self._number * BLOCK_BYTES
             self._number, self._block = -1, bytearray()
             raise
@@ -139,20 +143,12 @@ class SealedFile:
         """Have the disk begin with the last `octets` that were written, so that `sync` waits for less."""
         length = octets + octets // BLOCK_BYTES * (_NONCE_BYTES + _TAG_BYTES)
         end = os.fstat(self._descriptor).st_size
-        # Linux begins to write what is told not to be needed, and keeps it until it is written.
-        os.posix_fadvise(self._descriptor, max(0, end - length), length, os.POSIX_FADV_DONTNEED)
+        _hurry(self._descriptor, max(0, end - length), length)
 
     def sync(self) -> None:
         """Write what is only in memory, and have it outlast a power cut."""
         self.flush()
         os.fsync(self._descriptor)
-
-    def finish(self) -> None:
-        """Write what is only in memory, have it outlast a power cut, and close."""
-        try:
-            self.sync()
-        finally:
-            os.close(self._descriptor)
 
     def close(self) -> None:
         """Write what is only in memory and close."""
@@ -162,12 +158,10 @@ class SealedFile:
             os.close(self._descriptor)
 
     def _begun(self) -> bytes:
-        """Return the salt, and write a header into a file that is new or was never begun."""
+        """Return the salt; a file that is new or was never begun gets its header with the first block."""
         header = b"" if self.new else os.pread(self._descriptor, _HEADER_BYTES, 0)
         if len(header) < _HEADER_BYTES:
-            header = _MAGIC + os.urandom(_SALT_BYTES)
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, header, 0)
+            header = self._unwritten = _MAGIC + os.urandom(_SALT_BYTES)
         if not header.startswith(_MAGIC):
             raise Tampered("tampered.file", "a kept file must be in the gateway's form")
         return header[len(_MAGIC) :]
@@ -190,24 +184,36 @@ class SealedFile:
             raise Tampered("tampered.file", "a kept file must be as it was written") from error
 
 
-def write_whole(path: str, key: bytes, octets: bytes) -> None:
-    """Write a file at once, in the place of what may be there; durable on return, when its folder is synced too.
+def write_whole(files: Iterable[tuple[str, bytes, bytes]]) -> None:
+    """Write files at once (path, key, octets), each in the place of what may be there.
+
+    They are durable on return, when their folders are synced too.
 
     Raises:
-        OSError: the disk cannot.
+        OSError: the disk cannot; any of them may be there, or a part of it.
     """
+    with ExitStack() as opened:
+        descriptors = []
+        for path, key, octets in files:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptors.append(os.open(path, flags, 0o600))
+            opened.callback(os.close, descriptors[-1])
+            _put(descriptors[-1], _sealed(key, octets), 0)
+            _hurry(descriptors[-1], 0, 0)
+        # The disk has begun with all of them, so that waiting for the first is most of waiting for the others.
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+
+
+def _sealed(key: bytes, octets: bytes) -> bytes:
+    """Return a file as it stands on the disk."""
     header = _MAGIC + os.urandom(_SALT_BYTES)
     cipher = _cipher(key, header[len(_MAGIC) :])
     parts = [header]
     for number, at in enumerate(range(0, len(octets), BLOCK_BYTES)):
         nonce = os.urandom(_NONCE_BYTES)
         parts += [nonce, cipher.encrypt(nonce, octets[at : at + BLOCK_BYTES], number.to_bytes(8, "big"))]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        _put(descriptor, b"".join(parts), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return b"".join(parts)
 
 
 def plain_size(stored_bytes: int) -> int:
@@ -249,3 +255,9 @@ def _put(descriptor: int, octets: bytes, at: int) -> None:
     while view:  # a disk that fills up takes a part first
         written = os.pwrite(descriptor, view, at)
         view, at = view[written:], at + written
+
+
+def _hurry(descriptor: int, begin: int, length: int) -> None:
+    """Have the disk begin with a part of a file, or with all of it when the length is 0."""
+    # Linux begins to write what is told not to be needed, and keeps it until it is written.
+    os.posix_fadvise(descriptor, begin, length, os.POSIX_FADV_DONTNEED)

@@ -17,9 +17,10 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.sftp.answers import Answers, summary
+from adapters.sftp.entry import Entry, State
 from adapters.sftp.examining import body, is_small
 from adapters.sftp.following import TELL_S, tell
-from adapters.sftp.journal import Entry, Journal, State
+from adapters.sftp.journal import Journal
 from adapters.sftp.lines import Known
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree, Written
@@ -60,7 +61,7 @@ class Taking:
         self._counts = Counts()
 
     async def take(self, entry: Entry, original: SealedFile, *, resumed: bool) -> None:
-        """Take a file to its end; `original` is it, opened, and `resumed` tells that it was begun before.
+        """Take a file to its end; `original` is it, opened, and `resumed` tells that it may have been begun before.
 
         Raises:
             Rejected: it is refused whole; the refusal is in the log.

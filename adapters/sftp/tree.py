@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from adapters.sftp.names import IN
 from adapters.sftp.sealed import SealedFile, erase, plain_size, write_whole
 from gateway.files import FileKeys
 
+WRITTEN_AT_ONCE = 192
+"""Files that are open at a time while they are written: a process may have a thousand."""
 FREE_LEAST_BYTES = 256 << 20
 """What an upload leaves free on the disk: answers, and whatever else lives there, must still find room."""
 
@@ -38,6 +41,19 @@ class Written:
     octets: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A file that got another name. Its octets and that name outlast a power cut after `sync`; `close` comes last."""
+
+    _descriptors: Sequence[int]
+    close: Callable[[], None]
+
+    def sync(self) -> None:
+        """Wait for the disk; may be called in any thread."""
+        for descriptor in self._descriptors:
+            os.fsync(descriptor)
+
+
 class Tree:
     """All agencies' trees below one folder. `keys` has what they are sealed with."""
 
@@ -49,7 +65,10 @@ class Tree:
 
     def path(self, agency: str, contract: str, name: str) -> str:
         """Return where a file lies; a string, because making a `Path` takes longer than opening the file."""
-        return f"{self._root}/{agency}/{IN}/{contract}/{name}"
+        return f"{self._folder(agency, contract)}/{name}"
+
+    def _folder(self, agency: str, contract: str) -> str:
+        return f"{self._root}/{agency}/{IN}/{contract}"
 
     def opened(self, agency: str, contract: str, name: str, *, create: bool = False) -> SealedFile:
         """Open a file.
@@ -88,10 +107,13 @@ class Tree:
         await asyncio.to_thread(self._write, lots, keys)
 
     def _write(self, lots: Sequence[Written], keys: Mapping[str, bytes]) -> None:
-        for lot in lots:
-            write_whole(self.path(lot.agency, lot.contract, lot.name), keys[lot.agency], lot.octets)
-        for path in {Path(self.path(lot.agency, lot.contract, lot.name)).parent for lot in lots}:
-            _sync_folder(path)
+        files = [
+            (self.path(lot.agency, lot.contract, lot.name), keys[lot.agency], lot.octets) for lot in lots
+        ]
+        for begin in range(0, len(files), WRITTEN_AT_ONCE):
+            write_whole(files[begin : begin + WRITTEN_AT_ONCE])
+        for agency, contract in {(lot.agency, lot.contract) for lot in lots}:
+            _sync_folder(self._folder(agency, contract))
 
     def lying(self, agency: str, contract: str, name: str) -> Lying | None:
         """Return a file as it lies there, or None."""
@@ -119,12 +141,16 @@ class Tree:
             for lying in self.listing(agency, contract):
                 yield agency, contract, lying
 
-    def move(self, agency: str, contract: str, name: str, to: str) -> None:
-        """Give a file another name in its folder; what it holds and its name are durable on return."""
+    def move(self, agency: str, contract: str, name: str, to: str) -> Moved:
+        """Give a file another name in its folder."""
         path, there = self.path(agency, contract, name), self.path(agency, contract, to)
-        _sync(path, os.O_RDONLY)
-        os.rename(path, there)  # noqa: PTH104  as `path` says
-        _sync_folder(Path(there).parent)
+        with ExitStack() as opened:
+            descriptors = [_opened(path, 0)]
+            opened.callback(os.close, descriptors[0])
+            descriptors.append(_opened(self._folder(agency, contract), os.O_DIRECTORY))
+            opened.callback(os.close, descriptors[1])
+            os.rename(path, there)  # noqa: PTH104  as `path` says
+            return Moved(descriptors, opened.pop_all().close)
 
     def remove(self, agency: str, contract: str, name: str) -> None:
         """Remove a file for good; nothing happens when there is none."""
@@ -158,13 +184,13 @@ def _free(path: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def _sync_folder(path: Path) -> None:
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: str | Path, flags: int) -> None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _sync_folder(path: str) -> None:
+    descriptor = _opened(path, os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.sftp.journal import Entry
+from adapters.sftp.entry import Entry
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree
 from gateway.records import Origin

@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 import contracts
-from adapters.sftp.journal import Entry, State, listing
+from adapters.sftp.entry import Entry, State
+from adapters.sftp.journal import listing
 from gateway.demo.site import Site
 from gateway.synth.flows import Flow, Made
 from gateway.synth.people import Population

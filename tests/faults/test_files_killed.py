@@ -12,7 +12,7 @@ from large_file import NAME, await_end, compare, entry, fetched, made_up, put
 from support.auditor import Auditor
 from support.participants import small_site
 
-from adapters.sftp.journal import State
+from adapters.sftp.entry import State
 from gateway.demo.running import Running
 from gateway.demo.site import Site
 

@@ -29,7 +29,8 @@ from support.signing import LocalSigner
 from support.ssh import SshUser, public_half
 
 from adapters.sftp import Config, Inbound, inbound
-from adapters.sftp.journal import Entry, listing
+from adapters.sftp.entry import Entry
+from adapters.sftp.journal import listing
 from contracts.folder import SHIPPED
 from crypto.hpke import PublicKey, Suite
 from gateway import exchange

@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from place import Person, Place, rows
 
+from adapters.sftp.entry import Entry, State
 from adapters.sftp.following import tell
-from adapters.sftp.journal import Entry, Journal, State, listing
+from adapters.sftp.journal import Journal, listing
 from gateway.cli.files import files
 from gateway.demo.set_up import SHIPPED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import shutil
 import time
 from contextlib import closing
 
@@ -12,7 +13,8 @@ import pytest
 from msgspec.structs import replace
 from place import FileKeysHeld
 
-from adapters.sftp.journal import Journal, State
+from adapters.sftp.entry import State
+from adapters.sftp.journal import Journal, listing
 from adapters.sftp.landing import ABANDONED_S, STABLE_S, Landing
 from adapters.sftp.names import Spot
 from adapters.sftp.tree import Tree
@@ -123,7 +125,7 @@ async def put_part(landing: Landing, octets: bytes = b"<a/>") -> None:
 async def test_a_name_that_a_crash_gave_and_nobody_knows_of_is_given_again(landing):
     landing, journal = landing
     await put_part(landing)
-    landing.tree.move("cso", CONTRACT, PART.name, to=WHOLE.name)  # and here it died
+    landing.tree.move("cso", CONTRACT, PART.name, to=WHOLE.name).close()  # and here it died
     await landing.rename(RENAMER, PART, WHOLE)
     assert journal.at(*PLACE).state is State.WHOLE
     assert landing.tree.used("cso") == (4, 1)
@@ -132,7 +134,7 @@ async def test_a_name_that_a_crash_gave_and_nobody_knows_of_is_given_again(landi
 async def test_a_file_that_is_sent_again_after_such_a_crash_gets_its_name(landing):
     landing, journal = landing
     await put_part(landing)
-    landing.tree.move("cso", CONTRACT, PART.name, to=WHOLE.name)
+    landing.tree.move("cso", CONTRACT, PART.name, to=WHOLE.name).close()
     await put_part(landing, b"<again/>")
     await landing.rename(RENAMER, PART, WHOLE)
     assert journal.at(*PLACE).size == len(b"<again/>")
@@ -150,6 +152,39 @@ async def test_a_file_of_which_a_power_cut_took_a_part_is_not_renamed(landing):
     with pytest.raises(FileNotFoundError):
         await landing.rename(RENAMER, PART, WHOLE)
     assert journal.at(*PLACE) is None
+
+
+@pytest.mark.parametrize("left", [None, b"<"], ids=["nothing", "a part"])
+async def test_a_final_name_that_a_power_cut_left_without_its_file_is_given_again(landing, left):
+    landing, journal = landing
+    await put_part(landing)
+    # What the journal said was on the disk before the file was.
+    journal.put(replace(journal.at("cso", CONTRACT, PART.name), name=WHOLE.name))
+    if left is not None:
+        with closing(landing.tree.opened("cso", CONTRACT, WHOLE.name, create=True)) as file:
+            file.write(0, left)
+    landing.settle(RENAMER, CONTRACT)
+    assert journal.at(*PLACE).state is State.LANDING
+    await put_part(landing, b"<again/>")
+    await landing.rename(RENAMER, PART, WHOLE)
+    assert journal.at(*PLACE).state is State.WHOLE
+    assert landing.tree.lying(*PLACE).size == len(b"<again/>")
+
+
+async def test_what_was_whole_when_the_gateway_was_killed_is_whole_when_it_comes_again(landing, tmp_path):
+    landing, journal = landing
+    await put_part(landing)
+    assert listing(tmp_path / "journal.db") == []  # closed under a temporary name, and promised to nobody
+    await landing.rename(RENAMER, PART, WHOLE)
+    (left,) = listing(tmp_path / "journal.db")
+    assert (left.name, left.state) == (WHOLE.name, State.LANDING)
+    for name in ("journal.db", "journal.db-wal"):
+        shutil.copy(tmp_path / name, tmp_path / f"left-{name}")
+    with closing(Journal(tmp_path / "left-journal.db")) as again:
+        after = Landing(landing.tree, again, lambda: None)
+        after.settle(RENAMER, CONTRACT)
+        assert again.at(*PLACE).state is State.WHOLE
+    assert journal.at(*PLACE).state is State.WHOLE
 
 
 async def test_a_file_that_is_being_renamed_is_nobody_elses_meanwhile(landing):

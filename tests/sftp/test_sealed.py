@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +53,18 @@ def test_a_hole_is_refused(tmp_path):
     file = SealedFile(str(tmp_path / "f"), KEY, create=True)
     with pytest.raises(ValueError, match="hole"):
         file.write(1, b"x")
+
+
+def test_a_file_that_was_emptied_before_anything_of_it_was_written_begins_anew(tmp_path):
+    path = str(tmp_path / "file")
+    with closing(SealedFile(path, KEY, create=True)) as file:
+        file.write(0, b"first")
+        file.cut(0)
+    assert Path(path).read_bytes() == b""
+    with closing(SealedFile(path, KEY)) as file:
+        file.write(0, b"second")
+    with closing(SealedFile(path, KEY)) as file:
+        assert file.read(0, 100) == b"second"
 
 
 def test_blocks_cannot_be_exchanged_changed_or_read_with_another_key(tmp_path):
