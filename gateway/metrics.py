@@ -75,6 +75,9 @@ FILES_WAITING = Gauge("isnad_files_waiting", "Files that are whole and not yet a
 FILES_BYTES_LEFT = Gauge(
     "isnad_files_bytes_left", "Octets of those files that were not read yet", registry=REGISTRY
 )
+FILES_OVERDUE = Gauge(
+    "isnad_files_overdue", "Parts of batches that did not come within a day of the others", registry=REGISTRY
+)
 FILES_OLDEST_SECONDS = Gauge(
     "isnad_files_oldest_seconds", "Age of the oldest file that is not yet answered", registry=REGISTRY
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from adapters.sftp.following import progress_of
 from adapters.sftp.journal import Journal, listing
 from adapters.sftp.lane import Lane
 from adapters.sftp.outbound import SftpOutbound
+from adapters.sftp.overdue import report_overdue
 from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
 from adapters.sftp.session import Session
@@ -43,6 +45,7 @@ class Inbound:
         tree = Tree(config.folder, files.keys)
         self._open = ExitStack()
         self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
+        self._note = files.note
         landing, lane = self._desk.landing, Lane(files.note)
         self._server = Server(
             config,
@@ -95,6 +98,7 @@ class Inbound:
                 self.look()
                 self._desk.landing.sweep()
                 await self._desk.remove_due()
+                await report_overdue(self._desk.journal, self._note, time.time_ns() // 1_000_000)
             except IsnadError as error:
                 log.warning("files.held_up", code=error.code)
 

@@ -168,7 +168,7 @@ class Journal:
         """Return the batches that are incomplete, kept, and of which nothing came since."""
         query = (
             "SELECT agency, contract, batch, max(id), max(total), max(total) - count(DISTINCT sequence), "
-            "max(overdue_ms) > max(whole_ms) FROM file WHERE total > 0 AND state IN ('taken', 'answered') "
+            "max(iif(overdue_ms, id, '')) = max(id) FROM file WHERE total > 0 AND state IN ('taken', 'answered') "
             "GROUP BY agency, contract, batch HAVING count(DISTINCT sequence) < max(total) "
             "AND max(whole_ms) <= ? AND min(removed_ms) = 0"
         )
@@ -182,10 +182,7 @@ class Journal:
 
     def reported(self, batch: Overdue, now_ms: int) -> None:
         """Remember that it was said that a batch is incomplete; when more of it comes, it is said anew."""
-        self._write(
-            "UPDATE file SET overdue_ms = ? WHERE (agency, contract, batch) = (?, ?, ?) AND total > 0",
-            [now_ms, batch.agency, batch.contract, batch.batch],
-        )
+        self._write("UPDATE file SET overdue_ms = ? WHERE id = ?", [now_ms, batch.latest])
 
     def ever(self, agency: str, contract: str, name: str) -> bool:
         """Return whether there is, or was, a file of this name."""

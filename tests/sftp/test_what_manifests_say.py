@@ -14,6 +14,9 @@ import yaml
 from place import CSV, SHIPPED, FileKeysHeld, Person, Place, configured, host_key, open_place, rows, shipped
 from support.ssh import key_pair
 
+from adapters.sftp.overdue import OVERDUE_S, report_overdue
+from gateway import metrics
+
 PARTS = "voter-snapshot.v1"
 BINDING = Path("agencies/cso/eligibility-gained/v1/binding.yaml")
 
@@ -66,6 +69,38 @@ def test_a_part_that_is_missing_is_reported_with_every_later_one_until_it_comes(
         (entries[4].id, 4, 1),
     ]
     assert cso.summary("1-3-0.xml", PARTS)["missing"] == 1
+
+
+def test_parts_that_never_come_are_reported_by_the_clock_once_until_more_come(place: Place, cso: Person):
+    def told() -> list[tuple[object, ...]]:
+        return [
+            (one["submission"], one["total"], one["missing"])
+            for one in place.lane("cso")
+            if one["kind"] == "file.overdue"
+        ]
+
+    first = place.answered(put_part(cso, "6", 1, 3))
+    place.answered(put_part(cso, "7", 1, 1))
+    in_a_day = first.whole_ms + (OVERDUE_S + 60) * 1000
+    place.run(overdue(place, first.whole_ms + 60_000))
+    assert told() == []
+    for _ in range(2):
+        place.run(overdue(place, in_a_day))
+    assert told() == [(first.id, 3, 2)]
+    assert metrics.FILES_OVERDUE.collect()[0].samples[0].value == 2
+    second = place.answered(put_part(cso, "6", 2, 3))
+    place.run(overdue(place, second.whole_ms + (2 * OVERDUE_S) * 1000))
+    assert told() == [(first.id, 3, 2), (second.id, 3, 1)]
+    place.answered(put_part(cso, "6", 3, 3))
+    place.run(overdue(place, second.whole_ms + (4 * OVERDUE_S) * 1000))
+    assert len(told()) == 2
+    assert metrics.FILES_OVERDUE.collect()[0].samples[0].value == 0
+
+
+async def overdue(place: Place, now_ms: int) -> None:
+    """Let it be a certain time when the house is kept."""
+    desk = place.inbound._desk
+    await report_overdue(desk.journal, place.inbound._note, now_ms)
 
 
 def test_a_part_is_taken_once_and_its_number_is_free_in_another_batch(place: Place, cso: Person):
