@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.soap.envelope import Version
 from adapters.soap.messages import Messages
 from adapters.soap.reply import headers_of, respond_fault
-from adapters.soap.request import CERTIFICATE_QUERY, call_of, contract_of
+from adapters.soap.request import CERTIFICATE_QUERY, Call, call_of, contract_of
 from adapters.soap.wsdl import service, wsdl
 from gateway import metrics
 from gateway.doors import Gateway
@@ -51,7 +51,7 @@ class Application:
             if scope["method"] == "GET" and scope["query_string"] == CERTIFICATE_QUERY:
                 await self._show_certificate(scope, noticing)
                 return
-            call = call_of(scope, fields, language)
+            call = await self._called(scope, fields, language)
             if call is None:
                 await self._show_wsdl(scope, fields, noticing)
             else:
@@ -68,6 +68,15 @@ class Application:
             log.exception("request.failed", correlation=str(uuid7()))
             if not started:  # otherwise the answer just ends, and the connection with it
                 await respond_fault(send, Unavailable("unavailable.internal"), version, language)
+
+    async def _called(self, scope: Scope, fields: Mapping[bytes, bytes], language: str) -> Call | None:
+        """Return what the head of a request says; a message that is refused for its head is remembered, too."""
+        try:
+            return call_of(scope, fields, language)
+        except Rejected as error:
+            if scope["method"] == "POST" and error.code != "request.unknown":
+                await self._messages.refuse(scope, contract_of(scope["path"]), error)
+            raise
 
     async def _show_wsdl(self, scope: Scope, fields: Mapping[bytes, bytes], send: Send) -> None:
         """Answer with the WSDL of the caller's own binding."""

@@ -27,9 +27,9 @@ from gateway.exchange import refused_submission
 from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config
 from gateway.https.respond import respond
-from gateway.moments import uuid7
+from gateway.moments import now_ms, uuid7
 from gateway.records import Event, Outcomes, Status, Submission
-from gateway.submissions import Counts, state_of, submission_id
+from gateway.submissions import Counts, Whole, state_of, submission_id
 
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 EARLIER_RECEIPTS = 100
@@ -59,9 +59,8 @@ class Messages:
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(receive, self._limits)
-        received_ms = time.time_ns() // 1_000_000
         submission = Submission(
-            str(uuid7()), sender, "", call.contract, "", origin, received_ms, "", aiter(body)
+            str(uuid7()), sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
         )
         with Held(self._room) as held:
             try:
@@ -95,6 +94,17 @@ class Messages:
             # Step 5. Accept it, and answer.
             reply = Reply(call, one.operation, submission.id, send, self._limits.idle_timeout_s)
             await self._answer(one, submission, content, reply, body)
+
+    async def refuse(self, scope: Scope, contract: str, error: Rejected) -> None:
+        """Have the sender's lane remember a message of which no more was read than its head.
+
+        Raises:
+            Rejected: `identity.*`; whoever sent it is nobody's.
+            Unavailable: the log cannot say it now.
+        """
+        sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
+        submission = Submission(str(uuid7()), sender, "", contract, "", origin, now_ms(), "", Whole(b""))
+        await self._gateway.note([refused_submission(submission, error)])
 
     async def _decrypted(self, call: Call, published: Published, octets: bytes) -> bytes:
         """Return an envelope as its sender signed it; the same octets when it is not encrypted."""

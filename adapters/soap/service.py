@@ -32,6 +32,8 @@ from gateway.records import Origin
 AGENCY = "urn:isnad:soap:agency:1"
 ANSWER_MAX_BYTES = 16 << 20
 RETRY_S = 5
+TROUBLE = 500
+"""The first status that says so (RFC 9110 §15.6); a fault has it, too, and then says more."""
 _BINDINGS = {
     Version.V11: zeep.wsdl.bindings.Soap11Binding,
     Version.V12: zeep.wsdl.bindings.Soap12Binding,
@@ -204,14 +206,19 @@ class _Transport(zeep.Transport):
 
         Raises:
             Rejected: `soap.answer`, `soap.*` as for requests, `origin.*`.
-            Unavailable: it is no SOAP at all.
+            Unavailable: it is no SOAP at all, or the server's word that it cannot answer now, in no form.
         """
         media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != self._version.media_type:
             raise Unavailable(
                 "unavailable.recipient", f"the agency's service answered {answer.status_code}", RETRY_S
             )
-        self.origin, element = said(octets, self.origin, self._verify, self._version)
+        try:
+            self.origin, element = said(octets, self.origin, self._verify, self._version)
+        except Rejected as error:
+            if answer.status_code >= TROUBLE:
+                raise Unavailable("unavailable.recipient", "the agency's service is in trouble") from error
+            raise
         self.element = element
         if element.tag != self._version.q("Fault") and not (self.schema and self.schema.validate(element)):
             raise Rejected(

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from signed_parts import HeldKey, Signer, certificate
 from support.agency_service import WSDL
 from support.soap import enveloped
 
+from adapters.soap.breaker import FAILURES
 from adapters.soap.service import AGENCY, ANSWER_MAX_BYTES, Place, Service
 from crypto.origin import OriginError, wsse
 from crypto.pki import Credential, fingerprint, load_credential
@@ -205,6 +207,34 @@ def test_a_fault_of_the_senders_ends_and_one_of_the_servers_is_tried_again(
         with pytest.raises(kind) as refused:
             service.call("ping")
         assert "28811034204512" not in str(refused.value)
+
+
+def test_a_service_in_trouble_that_says_nothing_readable_is_tried_again(
+    server: Answering, service: Service
+) -> None:
+    for body in (b"", b"<html>busy", enveloped("<x/>" * 2)):
+        server.status, server.body = 503, body
+        with pytest.raises(Unavailable):
+            service.call("ping")
+
+
+def test_an_agency_that_fails_again_and_again_is_left_alone_and_another_is_not(
+    server: Answering, service: Service, authority: Authority
+) -> None:
+    """Both are at one server here, so that what reaches it is all that was asked."""
+    context = ssl.create_default_context(cadata=authority.pem)
+    place = Place(server.url, WSDL.read_bytes(), PATIENCE_S)
+    server.status = 500
+    for _ in range(FAILURES + 3):
+        with pytest.raises(Unavailable):
+            service.call("ping")
+    assert len(server.asked) == FAILURES
+    server.status, server.body = 200, enveloped(FETCHED)
+    with pytest.raises(Unavailable, match="rest"):
+        service.call("fetch", contract="deprivation.v1", cursor="", most=10)
+    with closing(Service(place, context, None, lambda origin, _: (origin, b""))) as other:
+        assert other.call("fetch", contract="deprivation.v1", cursor="", most=10).told.cursor == "7"
+    assert len(server.asked) == FAILURES + 1
 
 
 UNFIT = {

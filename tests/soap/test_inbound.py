@@ -6,6 +6,7 @@ import base64
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from lxml import etree
 from soap_parts import Prosecution
@@ -144,13 +145,26 @@ def test_an_agency_sees_the_services_of_its_own_agreements_only(prosecution: Pro
     assert prosecution.http.get("/soap/v1/death.v1?wsdl").status_code == 500
 
 
-def test_what_is_not_soap_is_refused_as_http_does(prosecution: Prosecution) -> None:
+def test_what_is_not_soap_is_refused_as_http_does_and_a_message_is_remembered(
+    prosecution: Prosecution,
+) -> None:
+    before = prosecution.auditor.size("ppo")
     assert prosecution.http.get(PATH).status_code == 405
     assert prosecution.http.get("/soap/v2/x").status_code == 404
     json_body = prosecution.http.post(PATH, content=b"{}", headers={"content-type": "application/json"})
     assert (json_body.status_code, json_body.json()["code"]) == (415, "soap.media_type")
     no_action = prosecution.http.post(PATH, content=enveloped(""), headers={"content-type": "text/xml"})
     assert Answer.of(no_action).one("code") == "soap.action"
+    assert prosecution.refused(before) == ["soap.media_type", "soap.action"]
+
+
+def test_whoever_is_nobody_learns_no_more_than_that(prosecution: Prosecution) -> None:
+    site = prosecution.site
+    stranger = site.authority.issue("stranger", hosts=("nobody.test",))
+    with httpx.Client(verify=site.client(stranger), base_url=site.url, timeout=60, trust_env=False) as http:
+        for how in ({"content-type": "text/xml"}, {"content-type": "application/json"}):
+            answered = http.post(PATH, content=enveloped(""), headers=how)
+            assert Answer.of(answered).one("code") == "identity.unknown"
 
 
 def test_the_wsdl_is_served_under_the_name_that_was_called(prosecution: Prosecution) -> None:
