@@ -12,6 +12,7 @@ SWITCH_S = 0.0005
 """After how long a thread that wants the interpreter takes it from the one that has it."""
 KEPT_BYTES = 32 << 20
 """Memory that was freed and is kept for the next group, which takes a few megabytes."""
+_SECOND_GENERATION = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 
 
@@ -33,6 +34,18 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+
+
+def collect_when_told() -> None:
+    """Have the garbage collector run in `collect` only, and not in the middle of work whose objects are all in use."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def collect() -> None:
+    """Free the cycles of what was done since the last call; what is older stays as it is."""
+    gc.collect(_SECOND_GENERATION)
 
 
 def keep_freed_memory() -> None:

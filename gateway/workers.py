@@ -15,7 +15,7 @@ import contracts
 from crypto.seal import Draft
 from gateway.child import Child, Died, answer, asked
 from gateway.errors import Unavailable
-from gateway.interpreter import keep_freed_memory
+from gateway.interpreter import collect, collect_when_told, keep_freed_memory
 from gateway.observe import frames
 from gateway.prepare import prepare
 from gateway.records import (
@@ -125,9 +125,11 @@ def _work(wire: socket.socket, folder: Path, profile: contracts.Profile) -> None
     """Answer questions until nobody asks any more: the parent has ended the wire, or itself."""
     keep_freed_memory()
     catalogues = _Catalogues(folder, profile)
+    collect_when_told()
     with wire.makefile("rb") as questions:
         for number, question in asked(questions):
             answer(wire, number, _ENCODER.encode(_answered(_QUESTION.decode(question), catalogues)))
+            collect()
 
 
 def _answered(question: _Question, catalogues: _Catalogues) -> _Answer:
