@@ -161,6 +161,10 @@ class ByRegistry:
 
 def _agreement(snapshot: Snapshot, sender: str, recipient: str, contract: str, at_ms: int) -> Agreement:
     """Return the one agreement that covers this."""
+    between = snapshot.registry.between(sender, contract)
+    # By far the most senders have agreed with one recipient about a contract, once.
+    if len(between) == 1 and between[0].covers(at_ms) and recipient in ("", between[0].file.recipient):
+        return between[0]
     now = in_force_now(snapshot, sender, recipient, contract, at_ms)
     if len(now) > 1:
         raise Rejected("agreement.recipient_ambiguous", "name the recipient", "recipient")

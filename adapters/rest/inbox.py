@@ -56,7 +56,7 @@ class Inbox:
 
     async def _acknowledge(self, request: Request) -> Response:
         agency = self._agency(request)
-        octets = await Body(request.receive, self._limits).whole(ACKNOWLEDGE_MAX_BYTES)
+        octets = await Body(request.scope, request.receive, self._limits).whole(ACKNOWLEDGE_MAX_BYTES)
         try:
             ids = _DECODER.decode(octets).ids
         except ValueError:

@@ -55,7 +55,7 @@ class Records:
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         made = partial(_submission, sender, origin, time.time_ns() // 1_000_000)
-        body = Body(receive, self._limits)
+        body = Body(scope, receive, self._limits)
         request = None
         with Held(self._room) as held:
             try:

@@ -58,7 +58,7 @@ class Messages:
         """
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
-        body = Body(receive, self._limits)
+        body = Body(scope, receive, self._limits)
         submission = Submission(
             str(uuid7()), sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
         )

@@ -7,16 +7,18 @@ import time
 from collections.abc import AsyncIterator
 from typing import Self
 
-from starlette.types import Receive
+from starlette.types import Message, Receive, Scope
 
 from gateway.errors import Rejected, Unavailable
 from gateway.https.config import Limits
+from gateway.https.connection import WHOLE
 
 
 class Body:
     """Yields a body's octets once. `failure` is what the client did wrong, if it did."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, scope: Scope, receive: Receive, limits: Limits) -> None:
+        self._scope = scope
         self._receive = receive
         self._limits = limits
         self._waited_s = 0.0
@@ -52,16 +54,10 @@ class Body:
 
     async def _next(self) -> bytes:
         limits = self._limits
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(limits.idle_timeout_s):
-                message = await self._receive()
-        except TimeoutError:
-            raise self._failed(
-                "submission.too_slow", "the client must go on sending what it announced"
-            ) from None
-        # Only the time spent waiting for the client counts: the gateway may be the slow one.
-        self._waited_s += time.monotonic() - began
+        if WHOLE in self._scope["extensions"]:
+            message = await self._receive()
+        else:
+            message = await self._waited_for()
         if message["type"] == "http.disconnect":
             raise self._failed("submission.interrupted", "the connection must last until the body has ended")
         chunk: bytes = message.get("body", b"")
@@ -72,6 +68,19 @@ class Body:
                 "submission.too_slow", f"a body must arrive at {limits.min_bytes_per_s} bytes a second"
             )
         return chunk
+
+    async def _waited_for(self) -> Message:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._limits.idle_timeout_s):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._failed(
+                "submission.too_slow", "the client must go on sending what it announced"
+            ) from None
+        # Only the time spent waiting for the client counts: the gateway may be the slow one.
+        self._waited_s += time.monotonic() - began
+        return message
 
     def _failed(self, code: str, rule: str) -> Rejected:
         self.failure = Rejected(code, rule)

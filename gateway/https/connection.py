@@ -21,11 +21,17 @@ from gateway.https.problems import rendered
 FIELD_OVERHEAD_BYTES = 4
 """Colon, space and line end around a header field."""
 
+WHOLE = "isnad.whole"
+"""The ASGI extension that says that no octet of the body has to be waited for any more."""
+
 Refusing = Callable[[IsnadError], None]
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. `scope["extensions"]["tls"]["client_cert_der"]` is its client's certificate or None."""
+    """One connection. `scope["extensions"]["tls"]["client_cert_der"]` is its client's certificate or None.
+
+    Once a request is there as a whole, its body too, `WHOLE` is one of the extensions.
+    """
 
     def __init__(
         self,
@@ -101,6 +107,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Pass the end on, unless the request was refused."""
         if not self.transport.is_closing():
+            self.scope["extensions"] = {**self._extensions, WHOLE: {}}
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
