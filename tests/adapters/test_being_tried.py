@@ -31,7 +31,7 @@ class Onboarding:
         done = subprocess.run(
             [*isnad("agency", "test", self.agency.agency), "--config", str(site.config)],
             env={**os.environ, **site.admit("deliver")},
-            capture_output=True, text=True, check=False, timeout=90,
+            capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 

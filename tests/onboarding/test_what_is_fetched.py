@@ -33,7 +33,7 @@ class Fetched:
     def registered(self, **server: object) -> dict:
         return {
             "contract": "death.v1",
-            "server": self.theirs.as_configured(timeout_s=5, **server),
+            "server": self.theirs.as_configured(timeout_s=60, **server),
             "folder": str(self.theirs.outgoing),
             "answers": str(self.theirs.incoming),
             "every_s": 86_400,
@@ -44,7 +44,7 @@ class Fetched:
         done = subprocess.run(
             [*isnad("agency", "test", "cso"), "--config", str(self.site.config)],
             env={name: value for name, value in os.environ.items() if "TOKEN" not in name},
-            capture_output=True, text=True, check=False, timeout=90,
+            capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
         return done.returncode, (done.stdout + done.stderr).splitlines()
 

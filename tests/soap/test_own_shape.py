@@ -144,7 +144,7 @@ def tried(called: Called) -> tuple[int, str]:
     done = subprocess.run(
         [*isnad("agency", "test", "ppo"), "--config", str(site.config)],
         env={**os.environ, **site.admit("deliver")},
-        capture_output=True, text=True, check=False, timeout=90,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

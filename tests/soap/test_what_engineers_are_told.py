@@ -51,7 +51,7 @@ def said(prosecution: Prosecution) -> str:
     def heard() -> bool:
         done = subprocess.run(
             [*isnad("agency", "test", "ppo"), "--config", str(prosecution.site.config)],
-            capture_output=True, text=True, check=False, timeout=90,
+            capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
         told.append(done.stdout + done.stderr)
         return "identity.expired" in told[-1]  # strangers are counted together, and told every few seconds
