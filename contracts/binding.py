@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 import orjson
 
-from contracts import nid
 from contracts.contract import Contract
 from contracts.errors import Refused
 from contracts.framing import Splitter
-from contracts.judging import Told
 from contracts.manifests import FileRules
 from contracts.mapping import CompiledMapping
+from contracts.nid import occurs_in
 from contracts.rules import Payload
 from contracts.schemas import Schema
 from contracts.source import FRAMINGS, Source
@@ -36,7 +35,7 @@ _RFC_8785 = (
 )
 
 
-class Conformed(msgspec.Struct, frozen=True):
+class Conformed(msgspec.Struct, frozen=True, gc=False):
     """A record that keeps its contract, in canonical form.
 
     A msgspec Struct and not a dataclass because it is made for every record, five times faster.
@@ -156,39 +155,32 @@ def conforming(
         # 2. Map: names, dates and numbers become canonical, each value by its own rule, as the closed schema asks.
         notes: list[str] = []
         payload = apply(node, notes)
-        # 3. The contract decides: conditions across fields, national ID.
         try:
-            return _conformed(payload, judge(payload, _iso(today), agency, governorates, notes), notes)
+            # 3. The contract decides: conditions across fields, national ID.
+            number, about = judge(payload, _iso(today), agency, governorates, notes)
+            # 4. What is logged in clear contains no national ID.
+            texts: dict[str, str] = payload  # type: ignore[assignment]  # these four are texts in every contract
+            source_ref, prior_ref = texts["source_ref"], texts.get("prior_ref")
+            if occurs_in(source_ref):
+                raise _personal("/source_ref")
+            if prior_ref is not None and occurs_in(prior_ref):
+                raise _personal("/prior_ref")
         except Refused as refused:
             raise mapping.in_source_terms(refused) from None
+        # 5. Collect what the gateway needs to know.
+        return Conformed(
+            payload,
+            source_ref,
+            texts["op"],  # type: ignore[arg-type]  # the schema enumerates it
+            prior_ref,
+            number,
+            about,
+            texts["occurred_on"],
+            _only("warning.", notes) if notes else (),
+            _only("review.", notes) if notes else (),
+        )
 
     return conform
-
-
-def _conformed(payload: Payload, told: Told, notes: list[str]) -> Conformed:
-    """Collect what the gateway needs to know of an examined payload.
-
-    Raises:
-        Refused: `record.ref.personal` when what is logged in clear contains a national ID.
-    """
-    texts = cast("dict[str, str]", payload)  # these four are texts in every contract
-    number, about = told
-    source_ref, prior_ref = texts["source_ref"], texts.get("prior_ref")
-    if nid.occurs_in(source_ref):
-        raise _personal("/source_ref")
-    if prior_ref is not None and nid.occurs_in(prior_ref):
-        raise _personal("/prior_ref")
-    return Conformed(
-        payload,
-        source_ref,
-        texts["op"],  # type: ignore[arg-type]  # the schema enumerates it
-        prior_ref,
-        number,
-        about,
-        texts["occurred_on"],
-        _only("warning.", notes) if notes else (),
-        _only("review.", notes) if notes else (),
-    )
 
 
 def _personal(pointer: str) -> Refused:

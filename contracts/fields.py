@@ -31,6 +31,8 @@ class Place(NamedTuple):
     """Constant of a name in it."""
     text: bool
     """Whether nothing but a text can stand there."""
+    certain: bool
+    """Whether something stands there in every record that the agency's schema takes."""
 
 
 _NOTHING: dict[str, object] = {}
@@ -47,7 +49,8 @@ class Reader:
     def place(self, path: str) -> Place:
         """Return the place of `path`; raise ValueError when the source has no such."""
         *folders, name = steps = self._source.steps(path)
-        return Place(self._scope(tuple(folders)), self._program.constant(name), self._is_text(steps))
+        scope, constant = self._scope(tuple(folders)), self._program.constant(name)
+        return Place(scope, constant, self._is_text(steps), self._is_required(steps))
 
     def _is_text(self, steps: tuple[str, ...]) -> bool:
         schema = self._source.schema
@@ -59,13 +62,26 @@ class Reader:
             isinstance(words, list) and all(isinstance(word, str) for word in words)
         )
 
+    def _is_required(self, steps: tuple[str, ...]) -> bool:
+        """Whether the schema requires each object on the way, and what stands at its end."""
+        node = self._source.schema
+        for at, step in enumerate(steps, start=1):
+            required = node.get("required") if node else None
+            if not isinstance(required, list) or step not in required:
+                return False
+            node = schema_lint.at(self._source.schema, steps[:at]) if self._source.schema else None
+        return True
+
     def _scope(self, folders: tuple[str, ...]) -> str:
         if folders not in self._scopes:
             program, outer = self._program, self._scope(folders[:-1])
             scope = self._scopes[folders] = program.variable()
-            program.line("{} = {}.get({})", scope, outer, program.constant(folders[-1]))
-            program.line("if type({}) is not dict:", scope)
-            program.line("{} = {}", scope, program.constant(_NOTHING), depth=1)
+            if self._is_required(folders):
+                program.line("{} = {}[{}]", scope, outer, program.constant(folders[-1]))
+            else:
+                program.line("{} = {}.get({})", scope, outer, program.constant(folders[-1]))
+                program.line("if type({}) is not dict:", scope)
+                program.line("{} = {}", scope, program.constant(_NOTHING), depth=1)
         return self._scopes[folders]
 
 
@@ -129,17 +145,17 @@ class Fields:
         """Write the lines of a field that comes from one place."""
         program, holding, leaf = self.program, self.holding, self.holding.leaf(target)
         read, value = program.variable(), program.variable()
-        program.line("{} = {}.get({})", read, place.scope, place.name)
+        program.line("{} = {}[{}]" if place.certain else "{} = {}.get({})", read, place.scope, place.name)
         usual = shortcut(program, *how, read, leaf)
         expression = usual.expression if usual else program.expression("None")
         certain = usual is not None and usual.certain
-        depth = 0 if always else 1
-        if not always:
+        depth = 0 if always or place.certain else 1
+        if depth:
             program.line("{} = None", value)
             program.line("if {} is not None:", read)
         if not place.text:
             expression = program.expression("({}) if type({}) is str else None", expression, read)
-        elif always:
+        elif always and not place.certain:
             expression = program.expression("({}) if {} is not None else None", expression, read)
         program.line("{} = {}", value, expression, depth=depth)
         program.line("if {} is None:", value, depth=depth)
