@@ -43,6 +43,7 @@ class XmlSplitter:
         self._prolog: bytes | None = b""
         self._position = 0
         self._since_record = 0
+        self._last: etree._Element | None = None
         self._ended = False
 
     def feed(self, data: bytes) -> list[Piece]:
@@ -82,8 +83,10 @@ class XmlSplitter:
         except (etree.XMLSyntaxError, ValueError):
             broken = True
         for event, node in self._parser.read_events():
-            if isinstance(node, etree._Element):  # noqa: SLF001 - lxml names its node type no other way
-                pieces += self._event(str(event), node)
+            if event == "start":
+                self._prolog = None
+            elif isinstance(node, etree._Element):  # noqa: SLF001 - lxml names its node type no other way
+                pieces += self._record(node)
             if self._ended:
                 return pieces
         if broken:
@@ -91,18 +94,23 @@ class XmlSplitter:
         self._since_record = len(data) if self._position > before else self._since_record + len(data)
         return pieces + self._overflow()
 
-    def _event(self, event: str, node: etree._Element) -> list[Piece]:
-        self._prolog = None
-        if event == "start" or (node.tag == self._path[0] and node.getparent() is None):
+    def _record(self, node: etree._Element) -> list[Piece]:
+        """Return the record that has ended, unless it is the root that did."""
+        if node.tag == self._path[0] and node.getparent() is None:
             return []
-        if not _on_path(node, self._path):
+        if not self._is_next(node) and not _on_path(node, self._path):
             return [self._wrong_root()]
         self._position += 1
         octets = etree.tostring(node, method="c14n", exclusive=True, with_comments=False, with_tail=False)
         _forget(node)
+        self._last = node
         if len(octets) > self._limit:
             return [too_large(self._position, self._limit)]
         return [Piece(self._position, octets)]
+
+    def _is_next(self, node: etree._Element) -> bool:
+        """Whether `node` is a record right behind the last one: then what is around it was looked at already."""
+        return self._last is not None and node.getprevious() is self._last and node.tag == self._path[-1]
 
     def _overflow(self) -> list[Piece]:
         if self._prolog is not None and len(self._prolog) == _MAX_PROLOG_BYTES:
