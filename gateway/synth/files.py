@@ -60,7 +60,7 @@ def write(flows: Sequence[Flow], folder: Path, shard: Shard, tell: Tell) -> None
     (folder / STATES).mkdir(parents=True, exist_ok=True)
     for number, block in enumerate(_parts(range(persons), STATE_PERSONS)):
         mine, lines = shard.writes(number), list[bytes]()
-        for some in _parts(block, _AT_ONCE):
+        for some in _parts(block, _AT_ONCE if mine else STATE_PERSONS):
             known = States() if mine else None
             tell(len(some), sum(each.write(some, known) for each in files))
             if known is not None:

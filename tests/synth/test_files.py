@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from datetime import date
@@ -91,6 +92,34 @@ def test_files_that_run_on_have_manifests_that_hold(whole):
 def manifest_of(part, contract):
     rules = contracts.load().binding("cso", contract).files.manifest
     return rules.read((part.parent / rules.name_for(part.name)).read_bytes())
+
+
+def test_memory_does_not_grow_with_the_population(tmp_path):
+    snapshot = ["--agency", "cso", "--contract", "voter-snapshot.v1"]
+    few = most_mib("--persons", "10000", *snapshot, "--out", str(tmp_path / "few"))
+    many = most_mib("--persons", "50000", *snapshot, "--out", str(tmp_path / "many"))
+    assert many < few + 40  # what is said of so many more is a hundred
+
+
+def test_a_part_of_seventy_million_is_written_without_the_rest(tmp_path):
+    part = ["--persons", "70000000", "--agency", "cso", "--agency", "mod", "--shard", "6500/7000"]
+    assert most_mib(*part, "--out", str(tmp_path)) < 300
+    assert [path.name for path in sorted((tmp_path / "cso/voter-snapshot.v1").glob("*.xml"))] == [
+        "006499.xml"
+    ]
+    states = (tmp_path / "states/006499.ndjson").read_bytes().splitlines()
+    assert 9_800 < len(states) < 10_100
+
+
+def most_mib(*arguments):
+    """The most memory that the command had."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "synth", *arguments], stderr=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss // 1024
 
 
 def test_another_seed_writes_other_files(whole, tmp_path):
