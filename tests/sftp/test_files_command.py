@@ -21,6 +21,7 @@ from place import Person, Place, rows
 from adapters.sftp.entry import Entry, State
 from adapters.sftp.following import tell
 from adapters.sftp.journal import Journal, listing
+from gateway import metrics
 from gateway.cli.files import files
 from gateway.demo.set_up import SHIPPED
 
@@ -60,6 +61,26 @@ def under_way() -> Entry:
         size=8_000_000, certificate="ab" * 32, begun_ms=begun_ms, position=5_000, accepted=5_000,
         read_bytes=2_000_000,
     )  # fmt: skip
+
+
+def test_a_metric_says_how_many_octets_are_left_to_be_read(place: Place, cso: Person):
+    octets = rows(60_000, first=900_000)
+    seen = set()
+    cso.put("long.csv", octets, 60_000)
+    deadline = time.monotonic() + 180
+    while (entry := place.entry("long.csv")) is None or entry.state != "answered":
+        assert time.monotonic() < deadline, entry
+        seen.add(left())
+        time.sleep(0.02)
+    assert seen & set(range(1, len(octets))), seen
+    assert max(seen) <= len(octets)
+    while left():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def left() -> int:
+    return int(metrics.FILES_BYTES_LEFT.collect()[0].samples[0].value)
 
 
 def test_the_end_of_a_file_that_does_not_say_how_many_records_it_has_is_expected_by_what_was_read(tmp_path):
