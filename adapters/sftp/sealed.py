@@ -11,7 +11,7 @@ SP 800-38D §8.2.2). Only the last block is shorter than 64 KiB.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 
 from cryptography.exceptions import InvalidTag
@@ -29,6 +29,8 @@ _HEADER_BYTES = len(_MAGIC) + _SALT_BYTES
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 _STORED_BYTES = _NONCE_BYTES + BLOCK_BYTES + _TAG_BYTES
 _INFO = b"isnad-file/v1\0"
+_PARTS_MAX = 1000
+"""How many parts one call of the system may write: below Linux' IOV_MAX."""
 
 
 class SealedFile:
@@ -124,11 +126,11 @@ class SealedFile:
         if not self._changed:
             return
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._cipher.encrypt(nonce, bytes(self._block), self._number.to_bytes(8, "big"))
+        sealed = self._cipher.encrypt(nonce, self._block, self._number.to_bytes(8, "big"))
         at = _HEADER_BYTES + self._number * _STORED_BYTES
         try:
             # A new file begins with its first block, so that it is written in one go.
-            _put(self._descriptor, self._unwritten + sealed, at - len(self._unwritten))
+            _put(self._descriptor, (self._unwritten, nonce, sealed), at - len(self._unwritten))
             self._unwritten = b""
         except OSError:
             # A part of a block is none; and whoever asks how much there is, to go on from there, must be told so.
@@ -170,7 +172,8 @@ class SealedFile:
         if number == self._number:
             return
         self.flush()
-        self._number, self._block = number, bytearray(self._stored(number))
+        stored = self._stored(number) if number * BLOCK_BYTES < self.size else b""
+        self._number, self._block = number, bytearray(stored)
 
     def _stored(self, number: int) -> bytes:
         stored = os.pread(self._descriptor, _STORED_BYTES, _HEADER_BYTES + number * _STORED_BYTES)
@@ -205,15 +208,15 @@ def write_whole(files: Iterable[tuple[str, bytes, bytes]]) -> None:
             os.fsync(descriptor)
 
 
-def _sealed(key: bytes, octets: bytes) -> bytes:
-    """Return a file as it stands on the disk."""
+def _sealed(key: bytes, octets: bytes) -> list[bytes]:
+    """Return a file as it stands on the disk, in parts."""
     header = _MAGIC + os.urandom(_SALT_BYTES)
     cipher = _cipher(key, header[len(_MAGIC) :])
     parts = [header]
     for number, at in enumerate(range(0, len(octets), BLOCK_BYTES)):
         nonce = os.urandom(_NONCE_BYTES)
         parts += [nonce, cipher.encrypt(nonce, octets[at : at + BLOCK_BYTES], number.to_bytes(8, "big"))]
-    return b"".join(parts)
+    return parts
 
 
 def plain_size(stored_bytes: int) -> int:
@@ -250,11 +253,14 @@ def _cipher(key: bytes, salt: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), 32, salt, _INFO).derive(key))
 
 
-def _put(descriptor: int, octets: bytes, at: int) -> None:
-    view = memoryview(octets)
-    while view:  # a disk that fills up takes a part first
-        written = os.pwrite(descriptor, view, at)
-        view, at = view[written:], at + written
+def _put(descriptor: int, parts: Sequence[bytes], at: int) -> None:
+    """Write parts one behind the other, without putting them together before."""
+    written = os.pwritev(descriptor, parts[:_PARTS_MAX], at)
+    if written == sum(map(len, parts)):
+        return
+    rest = memoryview(b"".join(parts))
+    while written < len(rest):  # a disk that fills up takes a part first
+        written += os.pwrite(descriptor, rest[written:], at + written)
 
 
 def _hurry(descriptor: int, begin: int, length: int) -> None:
