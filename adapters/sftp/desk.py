@@ -55,7 +55,6 @@ class Desk:
         self._wake = asyncio.Event()
         self._landed = 0  # how many times a file became whole
         self._stopping = False
-        self._settled = False  # whether it was looked what a crash kept from becoming whole
         self._running: dict[str, tuple[Waiting, asyncio.Task[None]]] = {}
         self._turns: dict[Series, asyncio.Lock] = {}
         self._not_before: dict[str, float] = {}
@@ -129,12 +128,7 @@ class Desk:
 
     def _look(self) -> None:
         """Begin what may be begun now."""
-        for agency in self._files.agencies().values():
-            for contract, folder in agency.folders.items():
-                if folder.rules.complete == "stable" or not self._settled:
-                    self.landing.settle(agency, contract)
-        self._settled = True
-        self.journal.keep()
+        self._settle()
         waiting = self.journal.waiting()
         self._report(waiting)
         held: set[Series] = set()
@@ -151,6 +145,19 @@ class Desk:
                 task.add_done_callback(partial(self._done, entry.id))
                 if entry.size > SMALL_BYTES:
                     held.add(series)
+
+    def _settle(self) -> None:
+        """Have what was jotted kept, and see which files nobody tells of became whole, or became so in vain."""
+        again, self.journal.took_back = self.journal.took_back, False
+        try:
+            for agency in self._files.agencies().values():
+                for contract, folder in agency.folders.items():
+                    if folder.rules.complete == "stable" or again:
+                        self.landing.settle(agency, contract)
+            self.journal.keep()
+        except BaseException:
+            self.journal.took_back = True
+            raise
 
     def _may_begin(self, entry: Waiting, series: Series) -> bool:
         large = entry.size > SMALL_BYTES

@@ -76,6 +76,8 @@ class Journal:
                 self._db.execute(f"ALTER TABLE file ADD COLUMN {added} INTEGER NOT NULL DEFAULT 0")
         self._db.execute(_PARTS)
         self._log = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.took_back = True
+        """Whether something that was jotted may be gone: after a start, and after a write that failed."""
 
     def close(self) -> None:
         """Close it."""
@@ -209,9 +211,7 @@ class Journal:
 
     def jot(self, entry: Entry) -> None:
         """Write all of a file's entry, to be kept with what is written next: a death before that takes it back."""
-        with _translated("writable"):
-            if not self._db.in_transaction:
-                self._db.execute("BEGIN")
+        with self._begun():
             self._db.execute(_PUT, _VALUES(entry))
 
     def keep(self) -> None:
@@ -243,10 +243,22 @@ class Journal:
     @contextmanager
     def _kept(self) -> Iterator[None]:
         """Keep what is written in the context, and what was jotted before, or neither."""
-        with _translated("writable"), self._db:
-            if not self._db.in_transaction:
-                self._db.execute("BEGIN")
+        with self._begun():
             yield
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """Write in a transaction, whether it was begun before or not; an error takes back all of it."""
+        with _translated("writable"):
+            try:
+                if not self._db.in_transaction:
+                    self._db.execute("BEGIN")
+                yield
+            except BaseException:
+                self.took_back = True
+                self._db.rollback()
+                raise
 
 
 def listing(path: Path) -> list[Entry]:

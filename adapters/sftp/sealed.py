@@ -117,8 +117,12 @@ class SealedFile:
             return
         number, kept = divmod(size, BLOCK_BYTES)
         rest = self.read(number * BLOCK_BYTES, kept)
-        os.ftruncate(self._descriptor, 0 if self._unwritten else _HEADER_BYTES + number * _STORED_BYTES)
         self._number, self._block, self._changed = number, bytearray(rest), bool(rest)
+        self.flush()  # first: it takes the room of what is cut off
+        stored = (
+            _HEADER_BYTES + number * _STORED_BYTES + (_NONCE_BYTES + len(rest) + _TAG_BYTES if rest else 0)
+        )
+        os.ftruncate(self._descriptor, 0 if self._unwritten else stored)
         self.size = size
 
     def flush(self) -> None:
@@ -128,14 +132,18 @@ class SealedFile:
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, self._block, self._number.to_bytes(8, "big"))
         at = _HEADER_BYTES + self._number * _STORED_BYTES
+        end = os.fstat(self._descriptor).st_size
+        before = os.pread(self._descriptor, _STORED_BYTES, at)
         try:
             # A new file begins with its first block, so that it is written in one go.
             _put(self._descriptor, (self._unwritten, nonce, sealed), at - len(self._unwritten))
             self._unwritten = b""
         except OSError:
-            # A part of a block is none; and whoever asks how much there is, to go on from there, must be told so.
-            os.ftruncate(self._descriptor, at - len(self._unwritten))
-            self.size = self._number * BLOCK_BYTES
+            # A part of a block is none, and what was there before it, which others may rely on, the disk has room for.
+            # Whoever asks how much there is, to go on from there, must be told so.
+            os.pwrite(self._descriptor, before, at)
+            os.ftruncate(self._descriptor, end)
+            self.size = plain_size(end)
             self._number, self._block = -1, bytearray()
             raise
         finally:

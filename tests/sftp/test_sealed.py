@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import resource
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,35 @@ def test_a_block_that_was_half_written_is_cut_off_and_the_rest_is_there(tmp_path
     assert (again.size, again.read(0, 10)) == (BLOCK_BYTES, b"a" * 10)
     again.close()
     assert plain_size(path.stat().st_size) == BLOCK_BYTES
+
+
+@pytest.mark.parametrize("there", [0, 10, BLOCK_BYTES, 2 * BLOCK_BYTES + 10])
+def test_what_was_there_stays_when_the_disk_takes_no_more(tmp_path, there):
+    path = str(tmp_path / "file")
+    with closing(SealedFile(path, KEY, create=True)) as file:
+        file.write(0, b"a" * there)
+        file.sync()
+        with no_file_longer_than(Path(path).stat().st_size + 100), pytest.raises(OSError, match="large"):
+            write_durably(file, there, b"b" * BLOCK_BYTES)
+        assert file.size == there
+        file.write(there, b"c")
+    with closing(SealedFile(path, KEY)) as file:
+        assert file.read(0, there + 1) == b"a" * there + b"c"
+
+
+def write_durably(file, at, octets):
+    file.write(at, octets)
+    file.sync()
+
+
+@contextmanager
+def no_file_longer_than(octets):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_erased_is_noise_for_whoever_still_has_it_open(tmp_path):
