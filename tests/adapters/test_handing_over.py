@@ -79,7 +79,7 @@ def test_other_content_under_the_same_reference_is_refused(running: Exchange, ag
     before = running.auditor.size(agency.agency)
     (told,) = agency.send(agency.record(known, name=OTHER_NAME)).records
     assert (told.outcome, told.code) == ("refused", "record.conflict")
-    assert running.told(agency.agency, before)[0] == ("record.refused", "record.conflict")
+    assert ("record.refused", "record.conflict") in running.told(agency.agency, before)
 
 
 def test_a_bad_record_is_refused_with_code_field_and_position_and_its_neighbours_are_not(
@@ -131,7 +131,7 @@ def test_the_test_operation_is_receipted_and_delivers_nothing(running: Exchange,
     before = running.auditor.size(agency.agency)
     receipt = json.loads(agency.ping())
     assert json.loads(receipt["entry"])["kind"] == "ping.received"
-    assert running.told(agency.agency, before)[0] == ("ping.received", "")
+    assert ("ping.received", "") in running.told(agency.agency, before)
     assert running.auditor.outbox() == 0
 
 
