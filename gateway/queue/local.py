@@ -87,7 +87,7 @@ class LocalQueue:
         """As `Parking` says."""
         rows = self._file.rows(
             "SELECT id, queue, reason, parked_ms, length(octets) FROM message JOIN body USING (seq)"
-            " WHERE queue = ? AND reason IS NOT NULL ORDER BY parked_ms LIMIT ?",
+            " WHERE queue = ? AND reason IS NOT NULL ORDER BY parked_ms, seq LIMIT ?",
             (queue, limit),
         )
         return [Parked(*row) for row in rows]

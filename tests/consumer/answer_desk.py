@@ -5,7 +5,6 @@ import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache
 
 import contracts
@@ -14,6 +13,7 @@ from crypto.entry import record_id
 from crypto.pki import Credential, fingerprint, load_credential
 from gateway.demo.pki import Authority
 from gateway.errors import Rejected, Unavailable
+from gateway.moments import legal_date, now_ms
 from gateway.records import Origin, Outcome, Refusal, Status
 from gateway.refusals import Refusals
 
@@ -57,7 +57,7 @@ class Desk:
 
     def _take(self, recipient, position, binding, line):
         try:
-            conformed = binding.conform(line, datetime.now(UTC).date())
+            conformed = binding.conform(line, legal_date(now_ms()))
         except contracts.Refused as error:
             return Outcome(position, Status.REFUSED, refusal=Refusal(error.code, error.field, error.rule))
         identifier = record_id("nea", CONTRACT, conformed.source_ref, conformed.op)

@@ -214,6 +214,6 @@ async def test_each_of_many_manifests_that_came_first_waits_for_its_own_file(tmp
                 await landing.end(agency, upload)
         assert [journal.at("cso", CONTRACT, f"{n}.csv").state for n in range(2)] == [State.WHOLE] * 2
         assert journal.at("cso", CONTRACT, "2.csv") is None
-        assert [entry.name for entry in journal.landing("cso", CONTRACT)] == [
+        assert {entry.name for entry in journal.landing("cso", CONTRACT)} == {
             f"{n}.csv.manifest.json" for n in range(3)
-        ]
+        }
