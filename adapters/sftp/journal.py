@@ -268,7 +268,10 @@ def listing(path: Path) -> list[Entry]:
         Unavailable: `unavailable.store`; there is no journal.
     """
     with _translated("readable"), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        return [_entry(row) for row in db.execute(f"{_SELECT} WHERE removed_ms = 0 ORDER BY landed_ms DESC, id DESC")]
+        return [
+            _entry(row)
+            for row in db.execute(f"{_SELECT} WHERE removed_ms = 0 ORDER BY landed_ms DESC, id DESC")
+        ]
 
 
 @contextmanager
