@@ -116,8 +116,7 @@ async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T])
             if running and (coming is None or running[0].done() or len(running) >= PIPELINE):
                 yield await running.popleft()
             elif coming is not None and not coming.done():
-                either: list[asyncio.Future[T] | asyncio.Future[R]] = [coming, *islice(running, 1)]
-                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+                await _either(coming, *islice(running, 1))
             elif coming is not None:
                 try:
                     running.append(asyncio.ensure_future(work(coming.result())))
@@ -132,6 +131,15 @@ async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T])
         if coming is not None:
             coming.cancel()
         await asyncio.gather(*running, *filter(None, [coming]), return_exceptions=True)
+
+
+async def _either(*those: asyncio.Future[T] | asyncio.Future[R]) -> None:
+    """Wait for one of these.
+
+    For itself, because whoever keeps a list of them is kept by it: the end of the source is an exception, which
+    keeps the frame that it passed, and all that is done would wait for the garbage collector.
+    """
+    await asyncio.wait(those, return_when=asyncio.FIRST_COMPLETED)
 
 
 class Groups:

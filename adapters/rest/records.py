@@ -25,7 +25,7 @@ from gateway.exchange import refused_submission
 from gateway.https.body import Body, Held, Room
 from gateway.https.config import Config, Limits
 from gateway.https.problems import described, refused
-from gateway.https.respond import CLOSE, respond, respond_problem
+from gateway.https.respond import CLOSE, respond_in_pieces, respond_problem
 from gateway.records import Origin, Outcome, Outcomes, Status, Submission
 from gateway.submissions import Counts, Whole, submission_id
 
@@ -158,13 +158,12 @@ class Records:
             pieces.append(piece)
             if not len(pieces) % PIECES_A_TURN:
                 await asyncio.sleep(0)
-        body = b"".join(pieces)
         headers = [
             (b"content-type", JSON),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % sum(map(len, pieces))),
             (b"cache-control", b"no-store"),
         ]
-        await respond(send, 200, headers, body)
+        await respond_in_pieces(send, 200, headers, pieces, self._limits.idle_timeout_s)
 
     def _receipts(self, sender: str, record_ids: list[str]) -> Mapping[str, Evidence]:
         found = {record_id: self._gateway.records.receipt(record_id, sender) for record_id in record_ids}

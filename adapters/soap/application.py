@@ -85,7 +85,7 @@ class Application:
         host = fields.get(b"host", b"").decode("latin-1")
         known = host.partition(":")[0].lower() in self._names
         octets = wsdl(one, records, f"https://{host if known else self._names[0]}")
-        await respond(send, 200, headers_of("text/xml", octets), octets)
+        await respond(send, 200, headers_of("text/xml", len(octets)), octets)
 
     async def _show_certificate(self, scope: Scope, send: Send) -> None:
         """Answer with the certificate that messages are encrypted for, where an agreement lets the caller do so."""
@@ -94,7 +94,7 @@ class Application:
         if not one.encrypted:
             raise Rejected("request.unknown", "there must be such a resource")
         octets = (await asyncio.to_thread(self._gateway.decryption.certificate)).encode()
-        await respond(send, 200, headers_of("application/pem-certificate-chain", octets), octets)
+        await respond(send, 200, headers_of("application/pem-certificate-chain", len(octets)), octets)
 
 
 def application(config: Config, gateway: Gateway) -> Application:

@@ -144,7 +144,8 @@ class Messages:
         fields = await (self._ping(submission) if one.operation == "ping" else self._receipt(submission, one))
         answer = fields_answer(call.contract, one.operation, fields)
         octets = b"".join([envelope_start(call.kind.version), answer, ENVELOPE_END])
-        await respond(send, 200, headers_of(call.kind.version.media_type, octets, close=not complete), octets)
+        headers = headers_of(call.kind.version.media_type, len(octets), close=not complete)
+        await respond(send, 200, headers, octets)
 
     async def _ping(self, submission: Submission) -> list[tuple[str, object]]:
         """Put the caller's knock into its lane, with a receipt, and deliver nothing."""
@@ -203,7 +204,10 @@ class Messages:
         if code:
             metrics.count_error(code)
         if code != UNREAD:
-            await reply.end(counts, failure, complete=body.complete)
+            try:
+                await reply.end(counts, failure, complete=body.complete)
+            except TimeoutError:  # its own end is what this answer has not
+                metrics.count_error(UNREAD)
 
     async def _relay(
         self, groups: AsyncGenerator[Outcomes], one: Asked, sender: str, counts: Counts, reply: Reply

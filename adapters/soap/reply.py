@@ -12,7 +12,7 @@ from adapters.soap.envelope import Version
 from adapters.soap.request import Call
 from gateway.doors import Evidence
 from gateway.errors import IsnadError, Unavailable
-from gateway.https.respond import CLOSE, respond
+from gateway.https.respond import CLOSE, respond, respond_in_pieces
 from gateway.records import Outcomes
 from gateway.submissions import Counts
 
@@ -61,25 +61,32 @@ class Reply:
         self._held = []
 
     async def end(self, counts: Counts, error: IsnadError | None, *, complete: bool) -> None:
-        """Send what is held and the end."""
+        """Send what is held and the end.
+
+        Raises:
+            TimeoutError: the client does not read.
+        """
         self._held += [answer_end(self._operation, counts, error), ENVELOPE_END]
-        octets = b"".join(self._held)
         if self._streaming:
-            await self._send({"type": "http.response.body", "body": octets, "more_body": False})
+            async with asyncio.timeout(self._timeout_s):
+                await self._send(
+                    {"type": "http.response.body", "body": b"".join(self._held), "more_body": False}
+                )
             return
-        headers = headers_of(self._call.kind.version.media_type, octets, close=not complete)
-        await respond(self._send, 200, headers, octets)
+        length = sum(map(len, self._held))
+        headers = headers_of(self._call.kind.version.media_type, length, close=not complete)
+        await respond_in_pieces(self._send, 200, headers, self._held, self._timeout_s)
 
 
 def _typed(media_type: str) -> bytes:
     return f"{media_type}; charset=utf-8".encode()
 
 
-def headers_of(media_type: str, octets: bytes, *, close: bool = False) -> list[tuple[bytes, bytes]]:
+def headers_of(media_type: str, length: int, *, close: bool = False) -> list[tuple[bytes, bytes]]:
     """Return the header fields of a whole answer; `close` when there may be a body that nobody has read."""
     headers = [
         (b"content-type", _typed(media_type)),
-        (b"content-length", b"%d" % len(octets)),
+        (b"content-length", b"%d" % length),
         (b"cache-control", b"no-store"),
     ]
     return [*headers, CLOSE] if close else headers
@@ -88,7 +95,7 @@ def headers_of(media_type: str, octets: bytes, *, close: bool = False) -> list[t
 async def respond_fault(send: Send, error: IsnadError, version: Version, language: str) -> None:
     """Answer with a fault and hang up: there may be a body that nobody has read."""
     status, octets = fault(error, version, language)
-    headers = headers_of(version.media_type, octets, close=True)
+    headers = headers_of(version.media_type, len(octets), close=True)
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
     await respond(send, status, headers, octets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -115,6 +117,23 @@ async def test_who_stops_reading_waits_for_what_is_under_way_and_ends_the_source
     await results.aclose()
     assert done == [1, 2]
     assert ended == [True]
+
+
+async def test_what_was_yielded_is_freed_without_a_garbage_collector():
+    class Result:
+        pass
+
+    async def work(number: int) -> Result:
+        return Result()
+
+    gc.collect()
+    gc.disable()
+    try:
+        yielded = [weakref.ref(result) async for result in pipelined(work, numbers(3))]
+        await asyncio.sleep(0)
+        assert [one() for one in yielded] == [None] * 3
+    finally:
+        gc.enable()
 
 
 async def test_nothing_comes_of_nothing():

@@ -308,6 +308,14 @@ class TestSlowAndVanishedClients:
         assert len(desk.promises) < 200_000, "the gateway must stop reading when its answers are not read"
         assert time.monotonic() - began < 15
 
+    def test_a_long_document_that_is_not_read_is_not_kept_for_its_client(self, moh: Client):
+        body = many(20_000)
+        with moh.raw() as connection, structlog.testing.capture_logs() as logged:
+            connection.sendall(_head(NDJSON, content_length=len(body), accept="application/json") + body)
+            _until(lambda: any(line["event"] == "submission.answered" for line in logged))
+        (answered,) = [line for line in logged if line["event"] == "submission.answered"]
+        assert (answered["code"], answered["accepted"]) == ("submission.answer_unread", 20_000)
+
 
 class TestRefusals:
     def test_an_unknown_contract(self, moh: Client):
