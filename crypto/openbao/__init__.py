@@ -14,7 +14,7 @@ log_keys.py     the keys that sign the log, shown and rotated
 from crypto.openbao.connection import Administrator, Connection, OpenBao
 from crypto.openbao.kv import LanePromises, LanePseudonyms, Recipients, Seeds
 from crypto.openbao.session import Borrowed, Health, Login, Session, wrapping_token
-from crypto.openbao.signer import TransitSigner
+from crypto.openbao.signer import TransitLogKeys, TransitSigner
 
 __all__ = [
     "Administrator",
@@ -28,6 +28,7 @@ __all__ = [
     "Recipients",
     "Seeds",
     "Session",
+    "TransitLogKeys",
     "TransitSigner",
     "wrapping_token",
 ]

@@ -19,7 +19,7 @@ from contracts import nid
 from contracts.errors import Refused
 from crypto.errors import KeysUnavailable
 from crypto.note import LogPolicy
-from crypto.openbao import LanePseudonyms, TransitSigner
+from crypto.openbao import LanePseudonyms, TransitLogKeys
 from crypto.policy import POLICY_MAX_BYTES, policy_from_json, policy_to_json
 from gateway.cli._lanes import as_json, configured, key_server, officer, print_entries, reading
 from gateway.envelopes import ENVELOPES, kept
@@ -256,7 +256,7 @@ def _trusted(settings: Settings, db: sqlite3.Connection) -> LogPolicy:
     """Return the policy of the gateway's lane: the key server's log keys, and retired ones that they vouch for."""
     with key_server(settings) as keys:
         try:
-            public = TransitSigner(keys).public_keys()
+            public = TransitLogKeys(keys, settings.suite).public_keys()
         except KeysUnavailable as error:
             raise Unavailable("unavailable.keys", str(error)) from error
     policy = LogPolicy(f"{settings.origin}/{GATEWAY}", settings.suite, public.ed25519, public.mldsa44)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from crypto.hpke import Suite
 from crypto.openbao.prepare import SERVING, Plan, prepare, read_policies
 from gateway.demo import openbao
 from gateway.demo.pki import Authority
@@ -44,7 +45,10 @@ def site(folder: Path, broker: Broker | None = None, **settings: Any) -> Iterato
     with ExitStack() as stack:
         keys = stack.enter_context(openbao.running())
         plan = Plan(
-            policies=read_policies(POLICIES), recipients=RECIPIENTS, hosts=dict.fromkeys(SERVING, (HOST,))
+            policies=read_policies(POLICIES),
+            recipients=RECIPIENTS,
+            hosts=dict.fromkeys(SERVING, (HOST,)),
+            suite=Suite(settings.get("suite", Suite.HYBRID)),
         )
         prepared = prepare(keys.administrator(), plan)
         names = ("serve", "serve_metrics", "deliver", "deliver_metrics", "endpoint", "sftp", "sftp_deliver")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from crypto.hpke import Suite
 from crypto.note import LogPolicy
-from crypto.openbao.signer import ED25519_KEY, MLDSA44_KEY, transit_public_keys
+from crypto.openbao.signer import TransitLogKeys
 from gateway.demo.site import Site
 from gateway.log import search
 from gateway.log.reading import Readers
@@ -22,9 +22,8 @@ class Auditor:
     def __init__(self, site: Site) -> None:
         settings, bao = site.settings, site.keys.administrator()
         self._origin = settings["origin"]
-        self._keys = tuple(
-            tuple(transit_public_keys(bao, name).values()) for name in (ED25519_KEY, MLDSA44_KEY)
-        )
+        self._suite = Suite(settings["suite"])
+        self._keys = TransitLogKeys(bao, self._suite).public_keys()
         self._readers = Readers(site.config / settings["store"]["path"])
 
     def close(self) -> None:
@@ -55,7 +54,7 @@ class Auditor:
 
     def policy(self, lane: str) -> LogPolicy:
         """Return what makes a lane's checkpoints believable."""
-        return LogPolicy(f"{self._origin}/{lane}", Suite.HYBRID, *self._keys)
+        return LogPolicy(f"{self._origin}/{lane}", self._suite, self._keys.ed25519, self._keys.mldsa44)
 
     def holds(self, promises: Mapping[str, tuple[str, int]]) -> None:
         """Check that what was promised stands where it was promised, and once."""
