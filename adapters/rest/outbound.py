@@ -121,7 +121,8 @@ def _retry_after_s(value: str, now: datetime) -> int:
     if value.isascii() and value.isdigit():
         return max(1, min(int(value[:9]), RETRY_LONGEST_S))
     try:
-        after_s = (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()
-    except ValueError:
+        at = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):  # a zone may be out of all range
         return RETRY_DEFAULT_S
+    after_s = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
     return max(1, min(round(after_s), RETRY_LONGEST_S))

@@ -50,7 +50,7 @@ class Finding:
 
 
 def clock(about: str, theirs: datetime) -> Finding:
-    """Return what follows from the instant that another machine says it is now."""
-    difference_s = (theirs.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    """Return what follows from the instant that another machine says it is now; UTC if it names no zone."""
+    difference_s = (theirs.replace(tzinfo=theirs.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     code = "endpoint.clock" if abs(difference_s) > CLOCK_MOST_S else ""
     return Finding(about, code, f"{difference_s:+.0f} s")

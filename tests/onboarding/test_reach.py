@@ -27,8 +27,16 @@ def said(after: timedelta = timedelta()) -> Answer:
     """Answer as a server whose clock differs by so much."""
 
     def answer(connection: socket.socket) -> None:
+        dated(format_datetime(datetime.now(UTC) + after, usegmt=True))(connection)
+
+    return answer
+
+
+def dated(date: str) -> Answer:
+    """Answer with these words for the time."""
+
+    def answer(connection: socket.socket) -> None:
         connection.recv(4096)
-        date = format_datetime(datetime.now(UTC) + after, usegmt=True)
         connection.sendall(f"HTTP/1.1 405 No\r\nDate: {date}\r\nContent-Length: 0\r\n\r\n".encode())
 
     return answer
@@ -111,6 +119,22 @@ def test_the_step_that_fails_is_named(authority: Authority, code: str) -> None:
     text = CODES[code]
     assert any(text.remedy_ar in line for line in last.lines)
     assert any(text.remedy_en in line for line in last.lines)
+
+
+@pytest.mark.parametrize(
+    ("date", "codes"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 -0100", ["endpoint.clock"]),
+        ("Sat, 01 Jan 2000 00:00:00 -0000", ["endpoint.clock"]),
+        ("Sat, 01 Jan 2000 00:00:00 +9999999999999", []),
+        ("soon", []),
+    ],
+)
+def test_whatever_a_server_says_the_time_is_ends_in_a_finding_or_none(
+    authority: Authority, date: str, codes: list[str]
+) -> None:
+    with listening(server(issue(authority)), dated(date)) as port:
+        assert [one.code for one in found(authority, port) if one.code] == codes
 
 
 def test_what_ends_soon_is_remarked_and_not_wrong(authority: Authority) -> None:

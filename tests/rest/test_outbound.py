@@ -147,6 +147,9 @@ class Trouble:
         Trouble(408, "nonsense", 1),
         Trouble(500, "99999999999", 3600),
         Trouble(503, "Mon, 01 Jan 2001 00:00:00 GMT", 1),
+        Trouble(503, "Fri, 31 Dec 9999 23:59:59 -0100", 3600),
+        Trouble(503, "Sat, 01 Jan 2050 00:00:00 -0000", 3600),
+        Trouble(503, "Sat, 01 Jan 2050 00:00:00 +9999999999999", 1),
     ],
 )
 async def test_trouble_of_the_agency_is_tried_again(agency: Agency, records, ours, trouble: Trouble):
