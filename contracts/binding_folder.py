@@ -151,8 +151,9 @@ def _mapping(
 
 def _samples(folder: str, files: Files) -> tuple[Sample, ...]:
     found = []
+    mine = f"{folder}/samples/"
     for file, octets in files.items():
-        if not file.startswith(f"{folder}/samples/") or file.endswith(".why"):
+        if not file.startswith(mine) or file.endswith(".why"):
             continue
         stem = file.rpartition("/")[2].rpartition(".")[0]
         if file.startswith(f"{folder}/samples/valid/"):

@@ -241,8 +241,9 @@ def _unknown_codes(node: object, at: str, codes: Codes) -> Iterator[tuple[str, s
 
 def _examples(folder: str, files: Files) -> tuple[Example, ...]:
     found = []
+    mine = f"{folder}/examples/"
     for file, octets in files.items():
-        if not (file.startswith(f"{folder}/examples/") and file.endswith(".json")):
+        if not (file.startswith(mine) and file.endswith(".json")):
             continue
         stem = file.removesuffix(".json")
         valid = file.startswith(f"{folder}/examples/valid/")
