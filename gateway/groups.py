@@ -133,12 +133,13 @@ async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T])
         await asyncio.gather(*running, *filter(None, [coming]), return_exceptions=True)
 
 
-async def _either(*those: asyncio.Future[T] | asyncio.Future[R]) -> None:
+async def _either(one: asyncio.Future[T], *others: asyncio.Future[R]) -> None:
     """Wait for one of these.
 
     For itself, because whoever keeps a list of them is kept by it: the end of the source is an exception, which
     keeps the frame that it passed, and all that is done would wait for the garbage collector.
     """
+    those: list[asyncio.Future[T] | asyncio.Future[R]] = [one, *others]
     await asyncio.wait(those, return_when=asyncio.FIRST_COMPLETED)
 
 
