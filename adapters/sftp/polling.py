@@ -22,6 +22,7 @@ from adapters.sftp.names import ANSWERS, Spot, is_answer, is_name
 from adapters.sftp.tree import Tree
 from gateway.errors import IsnadError, Rejected
 from gateway.files import FileAgency, Files, Folder, Poll
+from gateway.records import Event
 
 CHUNK_BYTES = 1 << 20
 FILES_MAX = 10_000
@@ -49,6 +50,7 @@ class Polling:
         self._due: dict[tuple[str, Poll], float] = {}
         self._under_way: dict[tuple[str, Poll], asyncio.Task[None]] = {}
         self._sizes: dict[tuple[str, Poll], dict[str, int]] = {}
+        self._denied: dict[tuple[str, Poll], str] = {}  # the code for which each was refused the last time
 
     def look(self) -> None:
         """Begin what is due; called about every second."""
@@ -58,6 +60,7 @@ class Polling:
         }
         for known in self._due.keys() - polls.keys():
             del self._due[known]
+            self._denied.pop(known, None)
         for key, agency in polls.items():
             if now >= self._due.get(key, 0.0) and key not in self._under_way:
                 self._due[key] = now + key[1].every_s
@@ -75,21 +78,35 @@ class Polling:
     async def _visit(self, agency: FileAgency, poll: Poll) -> None:
         """Fetch what is new and put back what was answered; the outermost frame of its task."""
         try:
-            key = await asyncio.to_thread(self._files.keys.of_client)
-            async with connected(poll.server, key) as remote:
-                await self._fetch_all(agency, poll, remote)
-                if poll.answers:
-                    await self._put_back(agency, poll, remote)
+            try:
+                folder = _agreed(agency, poll)  # nobody is called whom no agreement covers now
+                key = await asyncio.to_thread(self._files.keys.of_client)
+                async with connected(poll.server, key) as remote:
+                    await self._fetch_all(agency, poll, folder, remote)
+                    if poll.answers:
+                        await self._put_back(agency, poll, remote)
+                self._denied.pop((agency.name, poll), None)
+            except Rejected as error:
+                await self._deny(agency, poll, error)
+                raise
         except IsnadError as error:
             log.warning("poll.failed", agency=agency.name, contract=poll.contract, code=error.code)
         except Exception:  # the outermost loop: the next visit may do better
             log.exception("poll.failed", agency=agency.name, contract=poll.contract)
 
-    async def _fetch_all(self, agency: FileAgency, poll: Poll, remote: Remote) -> None:
-        folder = agency.folders.get(poll.contract)
-        if folder is None:
-            code = agency.lapsed.get(poll.contract, "file.folder")
-            raise Rejected(code, "an agreement in force must cover what is fetched")
+    async def _deny(self, agency: FileAgency, poll: Poll, error: Rejected) -> None:
+        """Have the agency's lane say why nothing is fetched: of a row of refusals for one reason, the first.
+
+        Raises:
+            Unavailable: the log cannot say it now; the next visit will.
+        """
+        if self._denied.get((agency.name, poll)) == error.code:
+            return
+        told = (("contract", poll.contract), ("code", error.code), ("rule", error.rule))
+        await self._files.note([Event(agency.name, "file.denied", told)])
+        self._denied[agency.name, poll] = error.code
+
+    async def _fetch_all(self, agency: FileAgency, poll: Poll, folder: Folder, remote: Remote) -> None:
         listed = await self._listed(poll, remote)
         for found in self._ready(agency, poll, folder, listed):
             await self._fetch(agency, poll, remote, found)
@@ -159,3 +176,16 @@ class Polling:
             await remote.put(path, chunks)
         finally:
             file.close()
+
+
+def _agreed(agency: FileAgency, poll: Poll) -> Folder:
+    """Return what may be fetched.
+
+    Raises:
+        Rejected: no agreement covers it now.
+    """
+    folder = agency.folders.get(poll.contract)
+    if folder is None:
+        code = agency.lapsed.get(poll.contract, "file.folder")
+        raise Rejected(code, "an agreement in force must cover what is fetched")
+    return folder

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
+from datetime import date
 
 import orjson
 import pytest
@@ -17,6 +18,8 @@ from crypto.entry import record_id
 from gateway.errors import Unavailable
 from gateway.files import SftpServer
 from gateway.records import Handed
+
+ENDED = date(2026, 2, 1)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,30 @@ def test_a_file_without_its_manifest_is_left_where_it_is(place: Place, theirs: A
     leave(theirs, "later.csv", rows(1, first=42_000), 1)
     place.answered("later.csv")
     assert place.entry("waiting.csv") is None
+
+
+def denied(place: Place) -> list[tuple[str, str]]:
+    return [(told["contract"], told["code"]) for told in place.lane("cso") if told["kind"] == "file.denied"]
+
+
+def test_that_the_agreement_has_ended_is_said_once_and_nothing_is_fetched_until_it_is_renewed(
+    place: Place, theirs: AgencyServer
+):
+    place.configuration.agreement("cso", "nea", CSV, valid_until=ENDED)
+    until(lambda: denied(place) == [(CSV, "agreement.expired")])
+    visits = theirs.log.read_text().count("Accepted publickey")
+    leave(theirs, "after-the-end.csv", rows(1, first=43_000), 1)
+    time.sleep(3)  # three turns
+    assert denied(place) == [(CSV, "agreement.expired")]
+    assert place.entry("after-the-end.csv") is None
+    assert theirs.log.read_text().count("Accepted publickey") == visits, (
+        "nobody is called without an agreement"
+    )
+    place.configuration.agreement("cso", "nea", CSV)
+    place.answered("after-the-end.csv")
+    place.configuration.agreement("cso", "nea", CSV, valid_until=ENDED)
+    until(lambda: denied(place) == [(CSV, "agreement.expired")] * 2)
+    place.configuration.agreement("cso", "nea", CSV)
 
 
 def of(server: AgencyServer, **changes) -> SftpServer:
