@@ -13,7 +13,6 @@ import re
 import sys
 import threading
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -26,19 +25,15 @@ from gateway.errors import IsnadError
 # fmt: off
 FIELDS = frozenset({
     # what happened, and where
-    "event", "level", "time", "process", "component", "version", "host", "port", "address", "path",
+    "event", "level", "time", "process", "port",
     # who, and under which rule
-    "agency", "sender", "recipient", "contract", "agreement", "adapter", "scheme", "key_id", "certificate",
+    "agency", "sender", "contract", "certificate",
     # which
-    "submission", "record_id", "batch", "lane", "index", "first", "count", "size", "queue", "message", "kid",
-    "name", "correlation",
+    "submission", "record_id", "batch", "lane", "count", "queue", "name", "correlation",
     # what became of it
-    "status", "code", "field", "rule", "reason", "reference", "attempt",
-    "accepted", "quarantined", "duplicate", "refused",
-    "http_status", "method", "problems", "state", "season", "digest",
+    "code", "rule", "reason", "accepted", "quarantined", "duplicate", "refused", "problems", "digest",
     # how much, and how long
-    "records", "expected", "records_per_s", "left_s", "bytes", "messages", "duration_s", "retry_after_s",
-    "waiting", "lag_s", "expires_s", "workers",
+    "records", "expected", "records_per_s", "left_s", "bytes", "duration_s", "retry_after_s", "waiting",
     # what went wrong, without its text
     "error", "traceback", "logger", "template", "dropped_fields",
 })
@@ -68,7 +63,6 @@ def configure(process: str, *, stream: TextIO = sys.stdout, level: int = logging
     """
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
             _named_process(process),
@@ -100,11 +94,6 @@ def configure(process: str, *, stream: TextIO = sys.stdout, level: int = logging
 def _crashed(error: BaseException | None) -> None:
     """Say what ended the process or a thread of it. Python itself would print the error's text."""
     structlog.get_logger().critical("process.crashed", exc_info=error or True)
-
-
-def correlated(**fields: str) -> AbstractContextManager[None]:
-    """Put fields, such as `submission`, into every line of this task or thread until the context ends."""
-    return structlog.contextvars.bound_contextvars(**fields)
 
 
 class _Bridge(logging.Handler):

@@ -61,10 +61,10 @@ def test_a_field_that_is_not_on_the_list_is_dropped_and_counted():
 @pytest.mark.parametrize("canary", ["nid", "arabic", "persian"])
 def test_a_national_id_in_a_permitted_field_is_masked_and_counted(canary):
     (line, count), wrote = said(f"""
-        log.info("record.refused", rule="not " + {canary} + "!", index=int(nid), problems=[{canary}])
+        log.info("record.refused", rule="not " + {canary} + "!", count=int(nid), problems=[{canary}])
         print(metrics.LOG_VALUES_MASKED._value.get())
     """)
-    assert (line["rule"], line["index"], line["problems"]) == ("not [masked]!", "[masked]", ["[masked]"])
+    assert (line["rule"], line["count"], line["problems"]) == ("not [masked]!", "[masked]", ["[masked]"])
     assert count == 3
     assert not any(found in wrote for found in CANARIES)
 
@@ -72,9 +72,9 @@ def test_a_national_id_in_a_permitted_field_is_masked_and_counted(canary):
 def test_digests_ids_and_instants_are_not_taken_for_national_ids():
     digest = "a29001014100011f" * 4
     (line,), _ = said(f"""
-        log.info("record.accepted", digest="{digest}", index=1_795_000_000_000, record_id="0192aabb-1234")
+        log.info("record.accepted", digest="{digest}", count=1_795_000_000_000, record_id="0192aabb-1234")
     """)
-    assert (line["digest"], line["index"]) == (digest, 1_795_000_000_000)
+    assert (line["digest"], line["count"]) == (digest, 1_795_000_000_000)
 
 
 def test_an_event_with_a_sentence_for_a_name_is_shown_without_it():
@@ -85,9 +85,9 @@ def test_an_event_with_a_sentence_for_a_name_is_shown_without_it():
 
 def test_structures_and_objects_show_their_type_alone():
     (line,), wrote = said(
-        'log.info("record.accepted", message={"name": latin}, rule=ValueError(latin), count=2**80)'
+        'log.info("record.accepted", reason={"name": latin}, rule=ValueError(latin), count=2**80)'
     )
-    assert (line["message"], line["rule"], line["count"]) == ("dict", "ValueError", str(2**80))
+    assert (line["reason"], line["rule"], line["count"]) == ("dict", "ValueError", str(2**80))
     assert "Mona" not in wrote
 
 
@@ -155,15 +155,6 @@ def test_an_asyncio_task_that_nobody_waited_for_is_said_without_its_error():
     assert lines[0]["template"] == "Task exception was never retrieved"
     assert lines[0]["error"] == "ValueError"
     assert not any(canary in wrote for canary in CANARIES)
-
-
-def test_a_correlation_stays_within_its_context():
-    lines, _ = said("""
-        with observe.correlated(submission="s1"):
-            log.info("record.accepted")
-        log.info("record.accepted")
-    """)
-    assert [line.get("submission") for line in lines] == ["s1", None]
 
 
 def test_the_first_words_of_a_very_long_text_are_enough():
