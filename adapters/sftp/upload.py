@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from adapters.sftp.entry import Entry
@@ -36,6 +37,7 @@ class Upload:
         self._room = room
         self._unlooked = 0
         self._failed = False
+        self._hurrying: asyncio.Future[None] | None = None
         self.place = place
         self.origin = origin
         self.file = file
@@ -65,14 +67,21 @@ class Upload:
 
     def _write(self, offset: int, data: bytes) -> None:
         before = self.file.size
-        self.file.write(offset, data)
-        grown = self.file.size - before
+        try:
+            self.file.write(offset, data)
+        finally:  # a disk that is full takes some of what came before as well
+            grown = self.file.size - before
+            self._tree.count(self.place[0], octets=grown)
         self._unlooked += grown
-        self._tree.count(self.place[0], octets=grown)
         if self._unlooked >= ROOM_STEP_BYTES:
             self._unlooked = 0
-            self.file.hurry(ROOM_STEP_BYTES)
+            self._hurry()
             self._room()
+
+    def _hurry(self) -> None:
+        """Have the disk begin with what has arrived; nobody waits for it, and it is told one thing at a time."""
+        if self._hurrying is None or self._hurrying.done():
+            self._hurrying = asyncio.get_running_loop().run_in_executor(None, self.file.hurrying())
 
     def empty(self) -> None:
         """Begin again from nothing."""

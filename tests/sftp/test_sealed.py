@@ -100,18 +100,46 @@ def test_a_block_that_was_half_written_is_cut_off_and_the_rest_is_there(tmp_path
     assert plain_size(path.stat().st_size) == BLOCK_BYTES
 
 
+@pytest.mark.parametrize("more", [BLOCK_BYTES, 9 * BLOCK_BYTES])
 @pytest.mark.parametrize("there", [0, 10, BLOCK_BYTES, 2 * BLOCK_BYTES + 10])
-def test_what_was_there_stays_when_the_disk_takes_no_more(tmp_path, there):
+def test_what_was_there_stays_when_the_disk_takes_no_more(tmp_path, there, more):
     path = str(tmp_path / "file")
     with closing(SealedFile(path, KEY, create=True)) as file:
         file.write(0, b"a" * there)
         file.sync()
         with no_file_longer_than(Path(path).stat().st_size + 100), pytest.raises(OSError, match="large"):
-            write_durably(file, there, b"b" * BLOCK_BYTES)
+            write_durably(file, there, b"b" * more)
         assert file.size == there
         file.write(there, b"c")
     with closing(SealedFile(path, KEY)) as file:
         assert file.read(0, there + 1) == b"a" * there + b"c"
+
+
+def test_what_is_written_in_the_middle_of_a_file_changes_nothing_else_when_the_disk_takes_no_more(tmp_path):
+    path = str(tmp_path / "file")
+    with closing(SealedFile(path, KEY, create=True)) as file:
+        file.write(0, b"a" * (6 * BLOCK_BYTES))
+        file.sync()
+        with no_file_longer_than(Path(path).stat().st_size), pytest.raises(OSError, match="large"):
+            write_durably(file, 4 * BLOCK_BYTES + 5, b"b" * (3 * BLOCK_BYTES))
+        assert file.size == 6 * BLOCK_BYTES
+    with closing(SealedFile(path, KEY)) as file:
+        assert file.read(0, 7 * BLOCK_BYTES) == b"a" * (6 * BLOCK_BYTES)
+
+
+def test_a_disk_is_told_what_it_has_to_keep_of_a_file_that_shrank_and_of_one_that_is_closed(tmp_path):
+    path = str(tmp_path / "file")
+    file = SealedFile(path, KEY, create=True)
+    file.write(0, b"a" * (9 * BLOCK_BYTES))
+    file.hurrying()()
+    file.cut(BLOCK_BYTES)
+    file.hurrying()()
+    file.write(BLOCK_BYTES, b"b" * BLOCK_BYTES)
+    rest = file.hurrying()
+    file.close()
+    rest()
+    with closing(SealedFile(path, KEY)) as file:
+        assert file.read(0, 3 * BLOCK_BYTES) == b"a" * BLOCK_BYTES + b"b" * BLOCK_BYTES
 
 
 def write_durably(file, at, octets):
