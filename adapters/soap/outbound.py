@@ -13,10 +13,13 @@ from collections.abc import Sequence
 
 import structlog
 
-from adapters.soap.service import Said, Service
+from adapters.soap.service import RETRY_S, Said, Service
 from gateway.doors import Answered
-from gateway.errors import Rejected
+from gateway.errors import Rejected, Unavailable
 from gateway.records import Acknowledgement, Handed
+
+FINAL = frozenset({"delivery.refused", "soap.wsdl"})
+"""What stays so when it is asked again: the service's own no, and a WSDL that does not know the call."""
 
 log = structlog.get_logger()
 
@@ -44,15 +47,31 @@ class SoapOutbound:
         await asyncio.to_thread(self._service.close)
 
     def _deliver(self, records: Sequence[Handed]) -> str:
-        said = self._service.call(
-            "deliver",
-            contract=records[0].contract,
-            key=_key(records),
-            records=[(one.event.decode(), one.receipt.to_json().decode()) for one in records],
-        )
+        said = self._said(records)
         if said.told.answer:
             self._take(records[0].contract, said)
         return said.told.reference if REFERENCE.match(said.told.reference) else ""
+
+    def _said(self, records: Sequence[Handed]) -> Said:
+        """Hand records over and return what was answered.
+
+        Raises:
+            Rejected: the service will not take them, or the pinned WSDL knows no such call.
+            Unavailable: as `Service.call`; also when the answer is none that may be believed. It may be a proxy's, or
+                that of a service in the middle of an update, and `key` makes asking again harmless.
+        """
+        try:
+            return self._service.call(
+                "deliver",
+                contract=records[0].contract,
+                key=_key(records),
+                records=[(one.event.decode(), one.receipt.to_json().decode()) for one in records],
+            )
+        except Rejected as error:
+            if error.code in FINAL:
+                raise
+            log.warning("answer.refused", contract=records[0].contract, code=error.code, rule=error.rule)
+            raise Unavailable("unavailable.answer", error.rule, RETRY_S) from error
 
     def _take(self, contract: str, said: Said) -> None:
         """Have an answer taken; of one that is refused the log says so, and asking again would not help."""

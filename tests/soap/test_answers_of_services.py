@@ -19,13 +19,16 @@ from support.agency_service import WSDL
 from support.soap import enveloped
 
 from adapters.soap.breaker import FAILURES
+from adapters.soap.outbound import SoapOutbound
 from adapters.soap.service import AGENCY, ANSWER_MAX_BYTES, Place, Service
+from crypto.merkle import Frontier, leaf_hash
 from crypto.origin import OriginError, wsse
 from crypto.pki import Credential, fingerprint, load_credential
+from crypto.receipt import BatchReceipt
 from gateway.demo.pki import Authority
 from gateway.demo.site import HOST
 from gateway.errors import IsnadError, Rejected, Unavailable
-from gateway.records import Origin
+from gateway.records import Handed, Origin
 
 PATIENCE_S = 60.0
 """Nothing here takes long, but on a machine that does much else."""
@@ -164,6 +167,30 @@ def test_an_answer_that_is_not_right_is_not_read(
     with pytest.raises(IsnadError) as refused:
         service.call("fetch", contract="deprivation.v1", cursor="", most=10)
     assert refused.value.code == code
+
+
+def handed() -> Handed:
+    batch = BatchReceipt("nea", Frontier(0, ()), (leaf_hash(b"entry"),), "checkpoint")
+    return Handed("r-1", "nea", "disposition.v1", "nea", 0, b"{}", batch, bytes(32), b"entry")
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_whoever_gives_such_an_answer_to_what_is_handed_over_is_asked_again(
+    server: Answering, service: Service, signer: Signer, name: str
+) -> None:
+    make, _ = BAD[name]
+    server.body = make(signer.sign)
+    with pytest.raises(Unavailable, match=r"^unavailable\.answer"):
+        await SoapOutbound(service, 10, lambda *_: None).hand([handed()])
+
+
+async def test_what_the_service_refuses_itself_is_not_asked_again(
+    server: Answering, service: Service
+) -> None:
+    fault = "<s:Fault><faultcode>s:Client</faultcode><faultstring/></s:Fault>"
+    server.status, server.body = 500, enveloped(fault)
+    with pytest.raises(Rejected, match=r"^delivery\.refused"):
+        await SoapOutbound(service, 10, lambda *_: None).hand([handed()])
 
 
 def test_a_redirect_is_not_followed(server: Answering, service: Service) -> None:
