@@ -14,7 +14,6 @@ from gateway.refusals import Refusals
 from gateway.registry import Living
 
 DAY = timedelta(days=1)
-NOW = datetime.now(UTC)
 
 
 class Door:
@@ -22,7 +21,7 @@ class Door:
 
     def __init__(self, config):
         self.config = config
-        self.now = NOW
+        self.now = datetime.now(UTC)
         self.refusals = Refusals()
         self.living = Living(config.sources(), lambda _events: None)
         self.certificates = Certificates(lambda: self.living.current, self.refusals, lambda: self.now)
@@ -72,8 +71,8 @@ def test_the_right_name_from_another_authority_is_untrusted(door):
 
 
 def test_a_certificate_out_of_its_time_is_refused(door, config):
-    assert door.code(config.client(valid_from=NOW - 2 * DAY, valid_for=DAY).der) == "identity.expired"
-    assert door.code(config.client(valid_from=NOW + DAY).der) == "identity.not_yet_valid"
+    assert door.code(config.client(valid_from=door.now - 2 * DAY, valid_for=DAY).der) == "identity.expired"
+    assert door.code(config.client(valid_from=door.now + DAY).der) == "identity.not_yet_valid"
 
 
 def test_a_certificate_for_servers_is_refused(door, config):
@@ -97,7 +96,7 @@ def test_a_certificate_shut_out_by_hand_is_refused_before_any_list_says_so(door,
 
 
 def test_with_a_stale_revocation_list_nobody_comes_in(door, config):
-    config.write("pki/ca.crl", config.authority.crl(issued_at=NOW - 9 * DAY, valid_for=DAY))
+    config.write("pki/ca.crl", config.authority.crl(issued_at=door.now - 9 * DAY, valid_for=DAY))
     door.living.reload()
     assert door.code(config.client().der) == "identity.crl_stale"
 
@@ -118,11 +117,11 @@ def test_a_pinned_key_still_needs_the_registered_authority(door, config):
 
 
 def test_a_way_in_closes_at_its_end(door, config):
-    config.agency("moh", identity=[identity(not_after=NOW.astimezone(LEGAL_ZONE).date().isoformat())])
+    config.agency("moh", identity=[identity(not_after=door.now.astimezone(LEGAL_ZONE).date().isoformat())])
     door.living.reload()
     issued = config.client()
     assert door.name(issued) == "moh"
-    door.now = NOW + DAY  # the day ends at midnight in Cairo
+    door.now += DAY  # the day ends at midnight in Cairo
     assert door.code(issued.der) == "identity.expired"
 
 
@@ -132,9 +131,9 @@ def test_a_certificate_with_the_names_of_two_agencies_is_nobodys(door, config):
 
 
 def test_an_answer_is_not_kept_beyond_the_certificates_end(door, config):
-    issued = config.client(valid_from=NOW - DAY, valid_for=DAY + timedelta(seconds=1))
+    issued = config.client(valid_from=door.now - DAY, valid_for=DAY + timedelta(seconds=1))
     assert door.name(issued) == "moh"
-    door.now = NOW + timedelta(seconds=6)
+    door.now += timedelta(seconds=6)
     assert door.code(issued.der) == "identity.expired"
 
 

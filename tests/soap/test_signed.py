@@ -316,8 +316,10 @@ def foreign_authority(taken: Taken) -> bytes:
 
 
 def made(minutes: int) -> Callable[[Taken], bytes]:
-    now = datetime.now(UTC) + minutes * MINUTE
-    return lambda taken: taken.signer.sign(enveloped(message(judgment())), now)
+    def attack(taken: Taken) -> bytes:
+        return taken.signer.sign(enveloped(message(judgment())), datetime.now(UTC) + minutes * MINUTE)
+
+    return attack
 
 
 def timestamp_stretched(taken: Taken) -> bytes:
