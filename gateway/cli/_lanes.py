@@ -92,7 +92,8 @@ def print_entries(entries: Sequence[Found], *, as_json: bool) -> None:
             line = {"lane": found.lane, "index": found.index, "entry": found.fields}
             click.echo(orjson.dumps(line).decode())
         return
-    table = Table("Lane", "Index", "Time", "What happened", title=f"{len(entries)} entries")
+    title = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
+    table = Table("Lane", "Index", "Time", "What happened", title=title)
     table.add_column("Details", overflow="fold")  # an id that is cut off is of no use
     for found in entries:
         fields = found.fields

@@ -43,8 +43,8 @@ class Task(msgspec.Struct):
 
     It sends lines over REST or, with `soap`, documents over SOAP; CSV as files by SFTP where it has an SSH key, whose
     descriptor `ssh_key` is, to the port whose host key it has pinned. It fetches its answers from `inbox_url`, or takes
-    them at `endpoint_port` if that is not 0. In `keep`, if that is not empty, it keeps the first record of its last
-    submission that was accepted, and its receipt.
+    them at `endpoint_port` if that is not 0. In `keep`, if that is not empty, it keeps the first record that was
+    accepted, and its receipt.
     """
 
     agency: str
@@ -127,14 +127,21 @@ async def work(task: Task) -> None:
 async def _send(task: Task, desk: Desk, tls: ssl.SSLContext) -> None:
     try:
         drop = Drop(task.agency, task.sftp_port, task.host_key, task.ssh_key) if task.sftp_port else None
+        first: tuple[str, Paper] | None = None
         for pile in submissions(contracts.load(), task.agency, task.records, task.today):
-            await _submit(task, desk, tls, pile, drop)
+            accepted = await _submit(task, desk, tls, pile, drop)
+            first = first or accepted
+        if task.keep and first is not None:
+            await _keep(task, tls, *first)
         desk.finished = True
     except (IsnadError, OSError) as error:
         desk.failed = error.code if isinstance(error, IsnadError) else type(error).__name__
 
 
-async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile, drop: Drop | None) -> None:
+async def _submit(
+    task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile, drop: Drop | None
+) -> tuple[str, Paper] | None:
+    """Submit a pile; return the first record of it that was accepted, with its id."""
     flow, ids = desk.flow(pile)
 
     def chunks() -> Iterator[bytes]:
@@ -160,8 +167,7 @@ async def _submit(task: Task, desk: Desk, tls: ssl.SSLContext, pile: Pile, drop:
         if line["outcome"] == ACCEPTED:
             ids.add(line["id"])
             first = first or (line["id"], paper)
-    if task.keep and first is not None:
-        await _keep(task, tls, *first)
+    return first
 
 
 async def _keep(task: Task, tls: ssl.SSLContext, record_id: str, paper: Paper) -> None:
