@@ -11,8 +11,8 @@ _PADDING = {0: b"", 2: b"==", 3: b"="}
 
 def b64url(octets: bytes) -> str:
     """Encode as base64url without padding (RFC 4648 §5)."""
-    written = b2a_base64(octets, newline=False).rstrip(b"=")
-    return written.replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
+    written = b2a_base64(octets, newline=False).decode("ascii")
+    return written.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def from_b64url(text: str) -> bytes:

@@ -13,11 +13,20 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+import msgspec
 import orjson
 from msgspec.structs import replace
 
 from adapters.sftp.entry import Entry
-from adapters.sftp.lines import HEADER, Known, is_alone, receipt_line, result_line
+from adapters.sftp.lines import (
+    HEADER,
+    Known,
+    ReceiptLine,
+    is_alone,
+    receipt_line,
+    receipt_lines,
+    result_line,
+)
 from adapters.sftp.names import RECEIPTS, RESULTS, SUMMARY
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree, Written
@@ -56,15 +65,15 @@ class Answers:
         results = "".join([result_line(each) for each in outcomes])
         # The sender's own words were read in this encoding; ours are ASCII.
         self._results.add(results.encode(self._encoding, "replace"))
-        lines: list[bytes] = []
+        lines: list[ReceiptLine | msgspec.Raw] = []
         for each in outcomes:
             if not each.record_id:
                 continue
             if each.batch is not None and each.batch is not self._batch and not is_alone(each):
                 self._batch = each.batch
-                lines.append(b'{"batch":%s}\n' % each.batch.to_json())
+                lines.append(msgspec.Raw(b'{"batch":%s}' % each.batch.to_json()))
             lines.append(receipt_line(each, known.get(each.position)))
-        self._receipts.add(b"".join(lines))
+        self._receipts.add(receipt_lines(lines))
 
     def open(self) -> None:
         """Have the disk take from now on what is added."""

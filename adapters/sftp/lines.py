@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
+import msgspec
 
 from gateway.doors import Evidence
 from gateway.records import Outcome, Status
 
 HEADER = b"row,reference,outcome,code,field,rule,record,index\r\n"
+_LINES = msgspec.json.Encoder().encode_lines
 _QUOTED = re.compile(r'[",\r\n]')
 
 
@@ -34,24 +36,40 @@ def result_line(outcome: Outcome) -> str:
     return f"{begin},{' '.join(outcome.warnings)},,,{outcome.record_id},{outcome.index}\r\n"
 
 
-def receipt_line(outcome: Outcome, known: Known | None) -> bytes:
+class ReceiptLine(msgspec.Struct, frozen=True, gc=False):
+    """A promised record's line of the receipts."""
+
+    position: int
+    outcome: Status
+    id: str
+    lane: str
+    index: int
+    receipt: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    salt: str | msgspec.UnsetType = msgspec.UNSET
+    entry: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def receipt_line(outcome: Outcome, known: Known | None) -> ReceiptLine:
     """Return a promised record's line of the receipts; `known` as above, or None."""
-    members: dict[str, object] = {
-        "position": outcome.position,
-        "outcome": outcome.status.value,
-        "id": outcome.record_id,
-        "lane": outcome.lane,
-        "index": outcome.index,
-    }
+    receipt: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    salt: str | msgspec.UnsetType = msgspec.UNSET
+    entry: str | msgspec.UnsetType = msgspec.UNSET
     if outcome.batch is None:
         if known is not None:
-            members["receipt"] = orjson.Fragment(known.receipt.to_json())
+            receipt = msgspec.Raw(known.receipt.to_json())
     elif is_alone(outcome):
-        members["receipt"] = orjson.Fragment(outcome.receipt().to_json())
+        receipt = msgspec.Raw(outcome.receipt().to_json())
     else:
-        members["salt"] = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
-        members["entry"] = outcome.entry.decode()
-    return orjson.dumps(members, option=orjson.OPT_APPEND_NEWLINE)
+        salt = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
+        entry = outcome.entry.decode()
+    return ReceiptLine(
+        outcome.position, outcome.status, outcome.record_id, outcome.lane, outcome.index, receipt, salt, entry
+    )
+
+
+def receipt_lines(lines: Sequence[ReceiptLine | msgspec.Raw]) -> bytes:
+    """Return lines of the receipts (NDJSON): made together, which takes a third of the time."""
+    return _LINES(lines)
 
 
 def is_alone(outcome: Outcome) -> bool:
