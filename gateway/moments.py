@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+_FREE = ~(0xF << 76 | 0b11 << 62)
 LEGAL_ZONE = ZoneInfo("Africa/Cairo")
 """Legal dates are plain dates on the wall calendar of the country."""
 
@@ -30,11 +30,16 @@ def rfc3339(unix_ms: int) -> str:
     )
 
 
-def uuid7() -> uuid.UUID:
+def uuid7() -> str:
     """Return a UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then random bits."""
-    value = now_ms() << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62)
+    return uuid_text(now_ms() << 80 | int.from_bytes(os.urandom(10)), 7)
+
+
+def uuid_text(bits: int, version: int) -> str:
+    """Return 128 bits as a UUID of a version (RFC 9562 §4), whose own six bits are put over theirs."""
+    # A `uuid.UUID` in between takes as long as all else together, and one is made for every submission.
+    text = f"{bits & _FREE | version << 76 | 0b10 << 62:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @lru_cache(maxsize=64)

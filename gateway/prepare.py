@@ -191,7 +191,7 @@ class _Work:
         """Seal records that make one message."""
         terms = self.terms
         header = BatchHeader(
-            batch=str(uuid7()),
+            batch=uuid7(),
             lane=terms.lane,
             sender=terms.sender,
             recipients=tuple(key.kid for key in terms.recipient_keys),

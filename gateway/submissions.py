@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import AsyncIterator, Sequence
 
 import orjson
 
 from gateway import metrics
-from gateway.moments import uuid7
+from gateway.moments import uuid7, uuid_text
 from gateway.records import Outcomes, Status
 
 _STATUSES = tuple(status.value for status in Status)
@@ -36,11 +35,9 @@ class Whole:
 def submission_id(sender: str, idempotency_key: str) -> str:
     """Return a submission's id: the same for the same sender and key (UUIDv8), otherwise new (UUIDv7)."""
     if not idempotency_key:
-        return str(uuid7())
+        return uuid7()
     name = b"isnad-submission/v1\0" + sender.encode() + b"\0" + idempotency_key.encode()
-    value = int.from_bytes(hashlib.sha256(name).digest()[:16])
-    value = value & ~(0xF << 76) | 0x8 << 76  # RFC 9562 §5.8
-    return str(uuid.UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+    return uuid_text(int.from_bytes(hashlib.sha256(name).digest()[:16]), 8)
 
 
 def state_of(history: Sequence[bytes]) -> str:

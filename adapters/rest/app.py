@@ -45,7 +45,7 @@ class App:
         except HTTPException as error:
             await _refuse(scope, send, _translated(error))
         except Exception:  # the outermost loop: a fault of ours must not tell what it was about
-            correlation = str(uuid7())
+            correlation = uuid7()
             log.exception("request.failed", correlation=correlation)
             if not started:  # otherwise the answer just ends, and uvicorn hangs up
                 await _refuse(scope, send, Unavailable("unavailable.internal"), correlation=correlation)

@@ -80,7 +80,7 @@ class Landing:
             raise ValueError("something that came before could not be written")
         known = upload.known
         entry = Entry(
-            id=known.id if known else str(uuid7()),
+            id=known.id if known else uuid7(),
             agency=upload.place[0],
             contract=upload.place[1],
             name=upload.place[2],

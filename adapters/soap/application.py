@@ -65,7 +65,7 @@ class Application:
             else:
                 await respond_fault(send, error, version, language)
         except Exception:  # the outermost loop: a fault of ours must not tell what it was about
-            log.exception("request.failed", correlation=str(uuid7()))
+            log.exception("request.failed", correlation=uuid7())
             if not started:  # otherwise the answer just ends, and the connection with it
                 await respond_fault(send, Unavailable("unavailable.internal"), version, language)
 

@@ -60,7 +60,7 @@ class Messages:
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(scope, receive, self._limits)
         submission = Submission(
-            str(uuid7()), sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
+            uuid7(), sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
         )
         with Held(self._room) as held:
             try:
@@ -103,7 +103,7 @@ class Messages:
             Unavailable: the log cannot say it now.
         """
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
-        submission = Submission(str(uuid7()), sender, "", contract, "", origin, now_ms(), "", Whole(b""))
+        submission = Submission(uuid7(), sender, "", contract, "", origin, now_ms(), "", Whole(b""))
         await self._gateway.note([refused_submission(submission, error)])
 
     async def _decrypted(self, call: Call, published: Published, octets: bytes) -> bytes:

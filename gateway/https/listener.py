@@ -15,7 +15,7 @@ from gateway import metrics
 from gateway.doors import Refusals
 from gateway.errors import IsnadError
 from gateway.https.config import Config
-from gateway.https.connection import Connection, refusals_heard
+from gateway.https.connection import Connection, Ready, refusals_heard
 
 LOOPBACK = ("127.0.0.1", "::1")
 TICK_S = 1.0
@@ -69,9 +69,9 @@ class Listener:
         if self._tls is not None:
             refusals_heard(self._tls, self._handshake_failed)
         loop = asyncio.get_running_loop()
-        limits = self._config.limits
+        limits, ready = self._config.limits, Ready(loop)
         self._server = await loop.create_server(
-            lambda: Connection(self._uvicorn, self._state, limits, self._refused, loop),
+            lambda: Connection(self._uvicorn, self._state, limits, self._refused, ready=ready, loop=loop),
             self._config.host,
             self._config.port,
             ssl=self._tls,

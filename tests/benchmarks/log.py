@@ -197,7 +197,7 @@ def _batches(terms: Terms, name: str, count: int, *, octets: int) -> Iterator[Ba
             (salt,) = seal_salts(terms.promise_key, [(identifier, template.draft.salts[0])])
             kept.append(Kept(0, n, identifier, reference, subject, salt[:32], salt, "", (), ()))
         header = BatchHeader(
-            batch=str(uuid7()), lane=terms.lane, sender=terms.sender, recipients=("nea-1",),
+            batch=uuid7(), lane=terms.lane, sender=terms.sender, recipients=("nea-1",),
             contract=terms.contract, suite=terms.suite, count=BATCH,
         )  # fmt: skip
         leaves = tuple(map(leaf_hash, entries))

@@ -138,7 +138,7 @@ def chain_of(terms, *records, submission="s-1"):
 
 def _drafted(terms, records):
     header = BatchHeader(
-        batch=str(uuid7()),
+        batch=uuid7(),
         lane=terms.lane,
         sender=terms.sender,
         recipients=tuple(key.kid for key in terms.recipient_keys),
