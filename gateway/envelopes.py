@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from crypto.evidence import seal_evidence
+from gateway.errors import IsnadError
 from gateway.ports import Rules
 from gateway.records import Event, Submission, Terms
 from gateway.sqlite_file import BUSY_S, SqliteFile, translated
@@ -20,14 +21,21 @@ CODE = "unavailable.store"
 DAY_MS = 86_400_000
 LET_GO_AT_ONCE = 1000
 """Messages that one event in the log is about, and one transaction removes."""
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS envelope (
     submission TEXT PRIMARY KEY, sender TEXT NOT NULL, contract TEXT NOT NULL, recipient TEXT NOT NULL,
     received_ms INTEGER NOT NULL, sealed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS envelope_age ON envelope (sender, recipient, contract, received_ms);
+CREATE TABLE IF NOT EXISTS used (sender TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS envelope_kept AFTER INSERT ON envelope BEGIN
+    INSERT INTO used VALUES (NEW.sender, length(NEW.sealed))
+        ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes; END;
+CREATE TRIGGER IF NOT EXISTS envelope_removed AFTER DELETE ON envelope BEGIN
+    UPDATE used SET bytes = bytes - length(OLD.sealed) WHERE sender = OLD.sender; END;
 """
+_USED = "SELECT bytes FROM used WHERE sender = ?"
 _OVER = (
     "SELECT submission FROM envelope WHERE sender = ? AND recipient = ? AND contract = ? AND received_ms < ?"
     " ORDER BY submission LIMIT ?"
@@ -36,6 +44,8 @@ _OVER = (
 
 DaysKept = Callable[[str, str, str], int]
 """Returns how many days messages of a sender to a recipient under a contract are kept."""
+Room = Callable[[str, int], None]
+"""Raises `Unavailable` unless a sender whose sealed messages take so many octets may have one more kept."""
 
 _Row = tuple[str, str, str, str, int, bytes]
 _Waiting = tuple[Submission, bytes, Terms, "asyncio.Future[None]"]
@@ -47,8 +57,9 @@ class EnvelopeFile:
     What comes while a group is written waits for the next one: a group is one transaction.
     """
 
-    def __init__(self, path: Path, rules: Rules) -> None:
+    def __init__(self, path: Path, rules: Rules, room: Room) -> None:
         self._rules = rules
+        self._room = room
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._file = SqliteFile(path, _SCHEMA, version=VERSION, code=CODE)
@@ -71,12 +82,12 @@ class EnvelopeFile:
     async def _write(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, []
-            failure: Exception | None = None
+            failures: Sequence[Exception | None]
             try:
-                await asyncio.to_thread(self._commit, group)
+                failures = await asyncio.to_thread(self._commit, group)
             except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait
-                failure = error
-            for *_, durable in group:
+                failures = [error] * len(group)
+            for (*_, durable), failure in zip(group, failures, strict=True):
                 if durable.cancelled():
                     continue
                 if failure is None:
@@ -85,11 +96,22 @@ class EnvelopeFile:
                     durable.set_exception(failure)
         self._writer = None
 
-    def _commit(self, group: Sequence[_Waiting]) -> None:
+    def _commit(self, group: Sequence[_Waiting]) -> list[Exception | None]:
+        """Keep a group, and return what is wrong with each that was not kept."""
         rows = [_row(submission, envelope, terms) for submission, envelope, terms, _ in group]
         with self._file.transaction() as db:
-            # The same signed message is kept once, whenever it is fetched again.
-            db.executemany("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", rows)
+            return [self._keep(db, row) for row in rows]
+
+    def _keep(self, db: sqlite3.Connection, row: _Row) -> IsnadError | None:
+        sender = row[1]
+        (used,) = db.execute(_USED, (sender,)).fetchone() or (0,)
+        try:
+            self._room(sender, used)
+        except IsnadError as error:
+            return error
+        # The same signed message is kept once, whenever it is fetched again.
+        db.execute("INSERT OR IGNORE INTO envelope VALUES (?, ?, ?, ?, ?, ?)", row)
+        return None
 
 
 def _row(submission: Submission, envelope: bytes, terms: Terms) -> _Row:

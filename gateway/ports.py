@@ -54,7 +54,8 @@ class Rules(Protocol):
         """Count records against the sender's quota.
 
         Raises:
-            Unavailable: `quota.records`, `quota.records_per_day`, with the seconds until there is room again.
+            Unavailable: `quota.records`, `quota.records_per_day`, `quota.quarantine`, with the seconds until there
+                may be room again.
         """
 
     def frame(

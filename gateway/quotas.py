@@ -1,4 +1,4 @@
-"""How much each agency may send: token buckets for the second, a count for the day.
+"""How much each agency may send: token buckets for the second, a count for the day, and what is kept of it.
 
 Kept in memory and per node: a restart forgives, and each of several nodes allows the whole quota. Quotas
 guard the gateway against a sender gone wild; they account for nothing.
@@ -7,13 +7,18 @@ guard the gateway against a sender gone wild; they account for nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import Unavailable
 from gateway.registry.agency_file import Quota
 
 DAY_S = 24 * 3600
+OFFICER_S = 60
+"""When to ask again whether an officer has decided."""
+REMOVAL_S = 3600
+"""When to ask again whether messages were removed: their time is counted in days."""
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class Quotas:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._spent: dict[str, _Spent] = {}
+        self._quarantined: Counter[str] = Counter()
 
     def submission(self, sender: str, quota: Quota) -> None:
         """Count one submission.
@@ -63,8 +69,11 @@ class Quotas:
 
         Raises:
             Unavailable: `quota.records` or `quota.records_per_day`, with the seconds until there is room
-            again.
+                again; `quota.quarantine`, until officers have decided about some of what waits.
         """
+        if self._quarantined[sender] >= quota.quarantined_records:
+            rule = f"at most {quota.quarantined_records} records that wait for an officer"
+            raise Unavailable("quota.quarantine", rule, OFFICER_S)
         spent = self._of(sender, quota)
         wait_s = self.wait_s(sender, quota)
         if wait_s > 0:
@@ -74,6 +83,24 @@ class Quotas:
             raise Unavailable("quota.records_per_day", f"{quota.records_per_day} records in 24 hours", left_s)
         spent.records.level -= count
         spent.today += count
+
+    def kept_message(self, quota: Quota, used: int) -> None:
+        """Let one more signed message of a sender be kept, whose kept ones take `used` octets.
+
+        Raises:
+            Unavailable: `quota.kept_messages`.
+        """
+        if used >= quota.kept_message_bytes:
+            rule = f"at most {quota.kept_message_bytes} bytes of signed messages"
+            raise Unavailable("quota.kept_messages", rule, REMOVAL_S)
+
+    def quarantined(self, sender: str, count: int) -> None:
+        """Count records that wait for an officer from now on."""
+        self._quarantined[sender] += count
+
+    def measured(self, quarantined: Mapping[str, int]) -> None:
+        """Take over how many records of each sender wait, as the store has them."""
+        self._quarantined = Counter(quarantined)
 
     def wait_s(self, sender: str, quota: Quota) -> float:
         """Return the seconds until this sender may send records again; 0 when it may now."""

@@ -103,8 +103,7 @@ class ByRegistry:
         try:
             self._quotas.submission(submission.sender, _quota(snapshot, submission.sender))
         except Unavailable as error:
-            self._refusals.agency(submission.sender, error.code)
-            raise
+            raise self._put_off(submission.sender, error) from None
 
     def spend(self, sender: str, contract: str, records: int) -> None:
         """See `ports.Rules.spend`: a quota is the agency's, over all its contracts.
@@ -116,8 +115,19 @@ class ByRegistry:
         try:
             self._quotas.records(sender, _quota(self._in_force(), sender), records)
         except Unavailable as error:
-            self._refusals.agency(sender, error.code)
-            raise
+            raise self._put_off(sender, error) from None
+
+    def keep_message(self, sender: str, used: int) -> None:
+        """Let one more signed message of a sender be kept, whose kept ones take `used` octets.
+
+        Raises:
+            Rejected: `identity.unknown`; the agency was taken out of the registry in the meantime.
+            Unavailable: `quota.kept_messages`.
+        """
+        try:
+            self._quotas.kept_message(_quota(self._in_force(), sender), used)
+        except Unavailable as error:
+            raise self._put_off(sender, error) from None
 
     async def frame(
         self, sender: str, contract: str, media_type: str, body: AsyncIterator[bytes]
@@ -135,6 +145,11 @@ class ByRegistry:
                 yield group
         for group in _groups(splitter.close()):
             yield group
+
+    def _put_off(self, sender: str, error: Unavailable) -> Unavailable:
+        """Count what a quota put off, for the sender's lane."""
+        self._refusals.agency(sender, error.code)
+        return error
 
     def _made(self, snapshot: Snapshot, agreement: Agreement, held: str) -> Terms:
         sender, recipient, contract = agreement.exchange

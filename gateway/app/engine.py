@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from base64 import b64encode
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ from gateway.log.spool import StoreSpool
 from gateway.moments import LEGAL_ZONE
 from gateway.queue.relay import Relay
 from gateway.quotas import Quotas
-from gateway.records import GATEWAY, Event, Outcomes, Part, Submission, Terms
+from gateway.records import GATEWAY, Event, Outcomes, Part, Status, Submission, Terms
 from gateway.refusals import Refusals
 from gateway.registry.in_force import INTAKE, InForce
 from gateway.registry.living import Living
@@ -53,6 +53,7 @@ class Engine:
     living: Living
     refusals: Refusals
     rules: ByRegistry
+    quotas: Quotas
     groups: Groups
     outbox: StoreOutbox
     relay: Relay
@@ -74,10 +75,14 @@ class Engine:
         )
 
     def housekeeping(self) -> None:
-        """Introduce new log keys, fetch what submissions need, let go what is no longer held or kept. Blocks."""
+        """Introduce new log keys, fetch what submissions need, count what waits, let go what is kept no longer.
+
+        Blocks.
+        """
         store, now_ms = Path(self.settings.store.path), time.time_ns() // 1_000_000
         _introduce_keys(store, self.settings, self.session, self.spool)
         self.rules.warm(now_ms)
+        self.quotas.measured(self.outbox.quarantined())
         _release(self.living, self.log)
         kept_days = self.living.current.registry.originals_kept_days
         let_go(store.parent / ENVELOPES, kept_days, now_ms, self.spool.leave)
@@ -113,7 +118,8 @@ async def engine(folder: Path, settings: Settings) -> AsyncIterator[Engine]:
         living.start()
         stack.callback(living.stop)
         refusals = Refusals()
-        rules = ByRegistry(lambda: living.current, keys, Quotas(time.monotonic), settings.suite, refusals)
+        quotas = Quotas(time.monotonic)
+        rules = ByRegistry(lambda: living.current, keys, quotas, settings.suite, refusals)
         # The way in.
         workers = Workers(in_force.current, settings.profile, settings.workers or os.cpu_count() or 1)
         stack.enter_context(closing(workers))
@@ -122,18 +128,24 @@ async def engine(folder: Path, settings: Settings) -> AsyncIterator[Engine]:
             own_queue(session, settings.keys.intake, settings.queue, certificates, declares=True)
         )
         outbox = stack.enter_context(closing(StoreOutbox(store, log)))
+        quotas.measured(outbox.quarantined())
         relay = Relay(outbox, queue, lambda recipient: _reads_queue(living, recipient))
 
         async def promise(terms: Terms, parts: tuple[Part, ...], turn: Turn) -> tuple[Outcomes, ...]:
-            outcomes = await exchange.promise(terms, parts, turn, prepare=workers, log=log)
+            answered = await exchange.promise(terms, parts, turn, prepare=workers, log=log)
+            quotas.quarantined(terms.sender, _held(answered))
             relay.wake()
-            return outcomes
+            return answered
 
         relay.start()
         yield Engine(
-            settings, session, keys, log, records, spool, living, refusals, rules, Groups(promise), outbox,
-            relay, certificates,
+            settings, session, keys, log, records, spool, living, refusals, rules, quotas,
+            Groups(promise), outbox, relay, certificates,
         )  # fmt: skip
+
+
+def _held(answered: Sequence[Outcomes]) -> int:
+    return sum(one.status is Status.QUARANTINED for outcomes in answered for one in outcomes)
 
 
 def _log(settings: Settings, session: Session) -> LogApart:

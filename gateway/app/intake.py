@@ -52,7 +52,9 @@ async def serve(folder: Path) -> None:
     share_the_interpreter()
     stop = told_to_stop()
     async with engine(folder, settings) as behind, AsyncExitStack() as stack:
-        envelopes = stack.enter_context(closing(EnvelopeFile(beside / ENVELOPES, behind.rules)))
+        envelopes = stack.enter_context(
+            closing(EnvelopeFile(beside / ENVELOPES, behind.rules, behind.rules.keep_message))
+        )
         cursors = stack.enter_context(closing(CursorFile(beside / "cursors.db")))
         living, role, names = behind.living, settings.keys.intake.role, settings.serve.listen.server_names
         # The doors, and where they are.

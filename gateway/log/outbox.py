@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.log.leaving import message_body
-from gateway.log.quarantine import QuarantineState
+from gateway.log.quarantine import QuarantineState, by_lane
 from gateway.log.quarantine import state as quarantine_state
 from gateway.log.reading import Readers
 from gateway.log.store import translated
@@ -89,6 +89,15 @@ class StoreOutbox:
         """
         with translated():
             return quarantine_state(self._readers.db())
+
+    def quarantined(self) -> Mapping[str, int]:
+        """Return how many records of each sender wait for an officer.
+
+        Raises:
+            Unavailable: `unavailable.store`.
+        """
+        with translated():
+            return by_lane(self._readers.db())
 
     def close(self) -> None:
         """Close the store; nothing may be reading."""

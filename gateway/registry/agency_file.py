@@ -88,12 +88,20 @@ Delivery = Annotated[ByQueue | ByEndpoint | ByServer | ByInbox, Field(discrimina
 
 
 class Quota(Document):
-    """How much an agency may send. `burst` is what it may send at once after a pause, in records."""
+    """How much an agency may send, and how much of it may be kept. `burst` is what it may send at once after a pause.
+
+    `quarantined_records` may wait for an officer, of all its contracts together, and `kept_message_bytes` is what its
+    signed messages may take.
+    """
 
     records_per_s: Annotated[int, Field(ge=1, le=1_000_000)]
     burst: Annotated[int, Field(ge=GROUP_RECORDS, le=10_000_000)]
     submissions_per_s: Annotated[int, Field(ge=1, le=100_000)]
     records_per_day: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    quarantined_records: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Each takes some 10 KB of the store, most of them its checkpoint."""
+    kept_message_bytes: Annotated[int, Field(ge=16 << 20, le=1 << 44)] = 10 << 30
+    """At least two messages as large as they may be."""
 
 
 class Contact(Document):

@@ -29,8 +29,9 @@ class World:
         self.refusals = Refusals()
         self.living = Living(config.sources(), lambda _events: None)
         keys = Keys(self.keys, self.keys, self.keys)
+        self.quotas = Quotas(lambda: self.now_s)
         self.rules = ByRegistry(
-            lambda: self.living.current, keys, Quotas(lambda: self.now_s), Suite.CLASSICAL, self.refusals
+            lambda: self.living.current, keys, self.quotas, Suite.CLASSICAL, self.refusals
         )
 
     def terms(self, sender="moh", recipient="", contract="death.v1", at=NOON):
@@ -254,6 +255,22 @@ def test_a_day_has_its_own_limit_and_ends(world):
     assert caught.value.code == "quota.records_per_day"
     assert caught.value.retry_after_s == 24 * 3600 - 600
     world.now_s += caught.value.retry_after_s
+    world.rules.spend("moh", "death.v1", 1)
+
+
+def test_who_has_as_many_records_waiting_for_an_officer_as_may_is_put_off_and_nobody_else(world):
+    quota = {"records_per_s": 100, "burst": 1000, "submissions_per_s": 5, "records_per_day": 10_000}
+    world.config.agency("moh", quota=quota | {"quarantined_records": 3})
+    world.living.reload()
+    world.quotas.measured({"moh": 1})
+    world.quotas.quarantined("moh", 1)
+    world.rules.spend("moh", "death.v1", 1)
+    world.quotas.quarantined("moh", 1)
+    with pytest.raises(Unavailable) as caught:
+        world.rules.spend("moh", "death.v1", 1)
+    assert (caught.value.code, caught.value.retry_after_s) == ("quota.quarantine", 60)
+    world.rules.spend("cso", "eligibility-gained.v1", 1)
+    world.quotas.measured({"moh": 2})
     world.rules.spend("moh", "death.v1", 1)
 
 

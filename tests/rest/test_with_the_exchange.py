@@ -111,7 +111,9 @@ def client(
             published=Publishing(lambda: snapshot),
             agreed=rules.agreed,
             health=lambda: (True, {}),
-            envelopes=stack.enter_context(closing(EnvelopeFile(store.parent / ENVELOPES, rules))),
+            envelopes=stack.enter_context(
+                closing(EnvelopeFile(store.parent / ENVELOPES, rules, rules.keep_message))
+            ),
             decryption=NothingToDecrypt(),
         )
         authority = configuration.authority

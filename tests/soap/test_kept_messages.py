@@ -11,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from soap_parts import Prosecution
+from support.changing import change
 from support.sample_records import judgment
 from support.soap import Answer, enveloped, message
 
@@ -67,7 +69,7 @@ def test_a_message_is_removed_when_its_time_is_over_and_the_lane_says_so(prosecu
 def file(tmp_path: Path) -> Path:
     """A file with more old messages than go at once, and others."""
     path = tmp_path / ENVELOPES
-    EnvelopeFile(path, None).close()
+    EnvelopeFile(path, None, None).close()
     rows = [
         (f"old-{n:04}", "ppo", "deprivation.v1", "nea", NOW_MS - 8 * DAY_MS)
         for n in range(LET_GO_AT_ONCE + 1)
@@ -110,3 +112,39 @@ def test_nothing_goes_of_which_the_log_will_not_say_so(file: Path) -> None:
     with pytest.raises(Unavailable):
         let_go(file, days_kept, NOW_MS, full)
     assert left(file) == before
+
+
+def test_what_messages_take_is_counted_as_they_come_and_go(file: Path) -> None:
+    def used() -> dict[str, int]:
+        with closing(sqlite3.connect(file)) as db:
+            return dict(db.execute("SELECT sender, bytes FROM used"))
+
+    assert used() == {"ppo": LET_GO_AT_ONCE + 3, "moj": 1}
+    let_go(file, days_kept, NOW_MS, lambda _: None)
+    assert used() == {"ppo": 2, "moj": 1}
+
+
+def test_who_has_filled_its_room_is_put_off_until_there_is_some_again(prosecution: Prosecution) -> None:
+    site, signer = prosecution.site, prosecution.signer()
+    path = site.config / "agencies" / "ppo.yaml"
+    before = path.read_text()
+    quota = yaml.safe_load(before)["quota"]
+    change(site, "agencies/ppo.yaml", quota=quota | {"kept_message_bytes": 16 << 20})
+    file = site.store.parent / ENVELOPES
+    filler = ("filler", "ppo", "deprivation.v1", "nea", time.time_ns() // 1_000_000, bytes(16 << 20))
+    with closing(sqlite3.connect(file, timeout=30)) as db, db:
+        db.execute("INSERT INTO envelope VALUES (?, ?, ?, ?, ?, ?)", filler)
+    since = prosecution.auditor.size("ppo")
+    prosecution.until_refused(lambda: signer.sign(enveloped(message(judgment()))), "quota.kept_messages")
+    assert Answer.of(prosecution.post(enveloped(message(judgment())))).all("code") == []
+
+    def deferred() -> list[str]:
+        entries = prosecution.auditor.entries("ppo", since)
+        return [entry["code"] for entry in entries if entry["kind"] == "submission.deferred"]
+
+    prosecution.until(lambda: "quota.kept_messages" in deferred())
+    with closing(sqlite3.connect(file, timeout=30)) as db, db:
+        db.execute("DELETE FROM envelope WHERE submission = 'filler'")
+    answer = Answer.of(prosecution.post(signer.sign(enveloped(message(judgment())))))
+    assert answer.all("accepted") == ["1"]
+    path.write_text(before)

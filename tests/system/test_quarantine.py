@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from support.auditor import Auditor
+from support.changing import change
 from support.draining import eventually
 from support.participants import Core, core, handed_over, participant, small_site
 from support.sample_records import ndjson, notification
@@ -256,6 +257,28 @@ def test_what_an_officer_releases_in_an_electoral_freeze_waits_for_its_end(runni
     calendar.write_text(before)
     assert eventually(lambda: running.seen(record_id), within_s=90)
     assert running.auditor.trace(record_id)[:3] == ["record.accepted", "record.released", "record.released"]
+
+
+def test_who_fills_the_quarantine_is_put_off_until_an_officer_has_decided(running: Exchange) -> None:
+    path = running.site.config / "agencies" / "moh.yaml"
+    before = path.read_text()
+    quota = yaml.safe_load(before)["quota"]
+    record_id = running.quarantined()
+    change(running.site, "agencies/moh.yaml", quota=quota | {"quarantined_records": len(running.waiting())})
+
+    def sent() -> httpx.Response:
+        return running.health_office.post(PATH, json=notification(running.reference()))
+
+    assert eventually(lambda: sent().status_code == 429)
+    assert sent().json()["code"] == "quota.quarantine"
+    assert eventually(lambda: ("submission.deferred", "quota.quarantine") in deferred(running))
+    assert running.officer("release", record_id, "--why", "compared").exit_code == 0
+    assert eventually(lambda: sent().status_code == 200, within_s=120)
+    path.write_text(before)
+
+
+def deferred(running: Exchange) -> list[tuple[str, str]]:
+    return [(one["kind"], one["code"]) for one in running.auditor.entries("moh") if "code" in one]
 
 
 def test_afterwards_every_lane_holds(running: Exchange) -> None:
