@@ -59,9 +59,7 @@ class Messages:
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(scope, receive, self._limits)
-        submission = Submission(
-            uuid7(), sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
-        )
+        submission = Submission(uuid7(), sender, "", call.contract, "", origin, now_ms(), "", aiter(body))
         with Held(self._room) as held:
             try:
                 # Step 2. Is there such a service for this agency?
