@@ -5,17 +5,36 @@ from __future__ import annotations
 import importlib
 import sys
 from pkgutil import iter_modules
+from typing import Any
 
 import click
 
 from contracts.errors import Invalid
+from gateway.cli._arabic import asked_for, spoken
 from gateway.errors import IsnadError
 
 EXIT_FAILED = 1
+_LANGUAGE = "isnad.language"
 
 
 class _Commands(click.Group):
-    """Finds `isnad NAME` in `gateway/cli/NAME.py`, so that one command's imports do not slow another."""
+    """Finds `isnad NAME` in `gateway/cli/NAME.py`, so that one command's imports do not slow another.
+
+    What click itself complains of is said in the language that is asked for.
+    """
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        language = asked_for(args)
+        with spoken(language):
+            made = super().make_context(info_name, args, parent, **extra)
+        made.meta[_LANGUAGE] = language
+        return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with spoken(ctx.meta[_LANGUAGE]):
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -27,6 +26,7 @@ from contracts.kit.trial import trials
 from contracts.kit.words import Language
 from contracts.nid import Profile
 from gateway.cli import _contract_check, _contract_new, _contract_try
+from gateway.cli._arabic import of_environment
 
 EXIT_INVALID = 1
 _CHUNK_BYTES = 64 * 1024
@@ -35,7 +35,7 @@ _LANGUAGE = click.option(
     "--lang",
     "language",
     type=click.Choice(["ar", "en"]),
-    default=lambda: "ar" if os.environ.get("LANG", "").startswith("ar") else "en",
+    default=of_environment,
     help="Language of the answers; that of the environment otherwise.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
