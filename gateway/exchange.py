@@ -13,9 +13,10 @@ over. The elections authority is a participant like every other: what it sends t
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole
+from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole, within
 from gateway.outcomes import by_part
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
@@ -58,17 +59,19 @@ async def accept(submission: Submission, *, rules: Rules, keep: Keep, log: Log) 
         groups = beyond(submission.answered, groups)
 
     async def kept(group: Sequence[Framed], digest: bytes = b"") -> Outcomes:
-        rules.spend(submission.sender, submission.contract, len(group))
         part = Part(submission.id, submission.origin, submission.received_ms, tuple(group), digest)
         return await keep(terms, part)
 
     # Steps 4 to 6 are `promise`. A small submission is one group, and step 7 is done together with them.
     group, groups = await sole(groups, body)
+    spend = partial(rules.spend, submission.sender, submission.contract)
     if group is not None:
+        spend(len(group))
         yield await kept(group, body.digest)
         return
-    # Of a long one several groups are on their way at a time, and answered in the order they came.
-    async for outcomes in pipelined(kept, groups):
+    # Of a long one several groups are on their way at a time, and answered in the order they came. None goes before
+    # one that the quota holds back.
+    async for outcomes in pipelined(kept, within(spend, groups)):
         yield outcomes
     # Step 7. The sender has said all it had to say.
     await log.close_submission(submission.id, terms, body.digest)

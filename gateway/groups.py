@@ -96,6 +96,15 @@ async def beyond(position: int, groups: AsyncIterator[Sequence[Framed]]) -> Asyn
             yield left
 
 
+async def within(
+    spend: Callable[[int], None], groups: AsyncIterator[Sequence[Framed]]
+) -> AsyncIterator[Sequence[Framed]]:
+    """Yield groups as long as `spend` takes the number of their records; what it raises ends the iteration."""
+    async for group in groups:
+        spend(len(group))
+        yield group
+
+
 async def pipelined(work: Callable[[T], Awaitable[R]], source: AsyncIterator[T]) -> AsyncIterator[R]:
     """Yield `work(item)` for each item, in order, with up to `PIPELINE` of them running at a time.
 

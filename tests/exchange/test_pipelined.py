@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.groups import PIPELINE, pipelined
+from gateway.errors import Unavailable
+from gateway.groups import PIPELINE, pipelined, within
+from gateway.records import Framed
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
@@ -146,3 +148,24 @@ async def test_nothing_comes_of_nothing():
 async def _read(results: AsyncIterator[int], into: list[int]) -> None:
     async for result in results:
         into.append(result)  # noqa: PERF401  what came before an error is what is looked at
+
+
+async def test_nothing_goes_before_what_the_quota_holds_back():
+    left, kept = 10, []
+
+    def spend(records: int) -> None:
+        nonlocal left
+        if records > left:
+            raise Unavailable("quota.records_per_day")
+        left -= records
+
+    async def groups() -> AsyncIterator[tuple[Framed, ...]]:
+        for size in (4, 4, 4, 1):  # of the last one there would be room
+            yield tuple(Framed(n, b"{}") for n in range(size))
+
+    async def keep(group: tuple[Framed, ...]) -> None:
+        kept.append(len(group))
+
+    with pytest.raises(Unavailable):
+        [result async for result in pipelined(keep, within(spend, groups()))]
+    assert kept == [4, 4]
