@@ -9,7 +9,8 @@ is taken in a moment, are written at once, with its summary.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,7 @@ from adapters.sftp.names import RECEIPTS, RESULTS, SUMMARY
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree, Written
 from gateway.doors import Evidence
+from gateway.errors import Tampered, Unavailable
 from gateway.records import Outcomes
 
 HASH_BYTES = 1 << 20
@@ -124,16 +126,18 @@ class _Growing:
     def open(self) -> None:
         """Open it on the disk."""
         if self._file is None:
-            self._file = self._tree.opened(*self._place, create=True)
-            # What a crash left behind that the journal does not know of is written again.
-            self._tree.count(self._place[0], octets=self._kept - self._file.size)
-            self._file.cut(self._kept)
+            with _as_it_was():
+                self._file = self._tree.opened(*self._place, create=True)
+                # What a crash left behind that the journal does not know of is written again.
+                self._tree.count(self._place[0], octets=self._kept - self._file.size)
+                self._file.cut(self._kept)
 
     def sync(self) -> None:
         """Make it durable as it is."""
         if self._file is None:
             raise ValueError("it was not opened")
-        self._file.write(self._kept, bytes(self._added))
+        with _as_it_was():
+            self._file.write(self._kept, bytes(self._added))
         self._file.sync()
         self._kept = self._file.size
         self._added.clear()
@@ -146,8 +150,9 @@ class _Growing:
         """Return its SHA-256 (hex)."""
         digest = hashlib.sha256()
         if self._file is not None:
-            for offset in range(0, self._kept, HASH_BYTES):
-                digest.update(self._file.read(offset, HASH_BYTES))
+            with _as_it_was():
+                for offset in range(0, self._kept, HASH_BYTES):
+                    digest.update(self._file.read(offset, HASH_BYTES))
         digest.update(self._added)
         return digest.hexdigest()
 
@@ -155,6 +160,17 @@ class _Growing:
         """Close it; what was not synced is forgotten."""
         if self._file is not None:
             self._file.close()
+
+
+@contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Have the file tried again, from what is left of its answers, when one of them is not as it was written."""
+    try:
+        yield
+    except Tampered as error:
+        raise Unavailable(
+            "unavailable.file_answers", "what was answered must be as it was written"
+        ) from error
 
 
 def summary(entry: Entry, members: Mapping[str, object], receipt: Evidence) -> Written:

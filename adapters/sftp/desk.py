@@ -20,7 +20,8 @@ from adapters.sftp.entry import Entry, State, Waiting
 from adapters.sftp.examining import Examination, is_small
 from adapters.sftp.journal import Journal
 from adapters.sftp.landing import Landing
-from adapters.sftp.names import ANSWERS
+from adapters.sftp.mending import mended
+from adapters.sftp.names import ANSWERS, RECEIPTS, RESULTS
 from adapters.sftp.sealed import SealedFile
 from adapters.sftp.taking import Taking
 from adapters.sftp.together import Together
@@ -191,6 +192,7 @@ class Desk:
                     resumed = entry.state is State.TAKEN or is_small(original, entry.name)
                     if entry.state is State.WHOLE:
                         entry = await self._examined(entry, folder, original)
+                    entry = await self._mended(entry, folder)
                     await taking.take(entry, original, resumed=resumed)
             except (Rejected, Tampered) as error:
                 current = self.journal.at(entry.agency, entry.contract, entry.name) or entry
@@ -218,6 +220,28 @@ class Desk:
             (self.journal.jot if is_small(original, entry.name) else self.journal.put)(entry)
         await self._gap(entry)
         return entry
+
+    async def _mended(self, entry: Entry, folder: Folder) -> Entry:
+        """Return a file's entry as of the last row of which the answers are still on the disk."""
+        kept = (
+            await asyncio.to_thread(mended, self._tree, entry, folder.encoding) if entry.position else entry
+        )
+        if kept is entry:
+            return entry
+        # First of all durable: behind where the journal says that an answer ends, something else is written now.
+        self.journal.progress(kept)
+        await asyncio.to_thread(self.journal.sync)
+        for octets, suffix in ((kept.results_bytes, RESULTS), (kept.receipts_bytes, RECEIPTS)):
+            if not octets:
+                self._tree.remove(entry.agency, entry.contract, entry.name + suffix)
+        log.warning(
+            "file.mended",
+            submission=entry.id,
+            sender=entry.agency,
+            contract=entry.contract,
+            count=entry.position - kept.position,
+        )
+        return kept
 
     async def _end_all(self, ended: Sequence[tuple[Entry, Sequence[Written]]]) -> None:
         """Write the last answers of files, and only then that they have ended."""

@@ -6,10 +6,14 @@ It is `landing` while it is sent, `whole` once it says so, then `taken` row by r
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
+
+from gateway.records import Outcomes, Status
 
 
 class State(StrEnum):
@@ -27,8 +31,9 @@ class Entry(msgspec.Struct, frozen=True):
 
     `certificate`, `signature` and `key_id` are its origin's. `sha256` (hex) is empty until the file is whole, and
     `expected` -1 while it is not known how many records it holds. `sequence` and `total`, of how many parts
-    it is one, are its manifest's, or 0. `read_bytes` of
-    it were read so far, a little more than was answered.
+    it is one, are its manifest's, or 0. `first_index` is the lowest log index of its records, `last_index` the highest
+    of those that were accepted, `last_held_index` of those that are in quarantine, and -1 while there is none.
+    `read_bytes` of it were read so far, a little more than was answered.
     """
 
     id: str
@@ -61,9 +66,30 @@ class Entry(msgspec.Struct, frozen=True):
     refused: int = 0
     first_index: int = -1
     last_index: int = -1
+    last_held_index: int = -1
     results_bytes: int = 0
     receipts_bytes: int = 0
     read_bytes: int = 0
+
+
+def answered_to(entry: Entry, outcomes: Outcomes) -> Entry:
+    """Return a file's entry once these of its rows were answered too."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    accepted = [outcome.index for outcome in outcomes if outcome.status is Status.ACCEPTED]
+    held = [outcome.index for outcome in outcomes if outcome.status is Status.QUARANTINED]
+    return replace(
+        entry,
+        position=outcomes[-1].position,
+        accepted=entry.accepted + counts[Status.ACCEPTED],
+        duplicate=entry.duplicate + counts[Status.DUPLICATE],
+        quarantined=entry.quarantined + counts[Status.QUARANTINED],
+        refused=entry.refused + counts[Status.REFUSED],
+        first_index=min(
+            [*accepted, *held, *([entry.first_index] if entry.first_index >= 0 else [])], default=-1
+        ),
+        last_index=max([entry.last_index, *accepted]),
+        last_held_index=max([entry.last_held_index, *held]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _STATE = _COLUMNS.index("state")
 _STATES = {state.value: state for state in State}
 _PROGRESS = (
     "position", "accepted", "duplicate", "quarantined", "refused", "first_index", "last_index",
-    "results_bytes", "receipts_bytes", "read_bytes",
+    "last_held_index", "results_bytes", "receipts_bytes", "read_bytes",
 )  # fmt: skip
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS file (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS file (
     position INTEGER NOT NULL, accepted INTEGER NOT NULL, duplicate INTEGER NOT NULL,
     quarantined INTEGER NOT NULL, refused INTEGER NOT NULL, first_index INTEGER NOT NULL,
     last_index INTEGER NOT NULL, results_bytes INTEGER NOT NULL, receipts_bytes INTEGER NOT NULL,
-    read_bytes INTEGER NOT NULL DEFAULT 0,
+    read_bytes INTEGER NOT NULL DEFAULT 0, last_held_index INTEGER NOT NULL DEFAULT 0,
     removed_ms INTEGER NOT NULL DEFAULT 0, returned_ms INTEGER NOT NULL DEFAULT 0,
     overdue_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
@@ -44,7 +44,7 @@ CREATE INDEX IF NOT EXISTS file_content ON file (agency, contract, sha256);
 CREATE INDEX IF NOT EXISTS file_waiting ON file (state, whole_ms) WHERE removed_ms = 0;
 CREATE INDEX IF NOT EXISTS file_landing ON file (agency, contract) WHERE state = 'landing' AND removed_ms = 0;
 """
-_ADDED = ("read_bytes", "total", "overdue_ms")
+_ADDED = ("read_bytes", "total", "overdue_ms", "last_held_index")
 """Columns that came later."""
 _PARTS = "CREATE INDEX IF NOT EXISTS file_parts ON file (agency, contract, batch) WHERE total > 0"
 _VALUES = attrgetter(*_COLUMNS)

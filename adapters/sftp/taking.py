@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 
@@ -17,7 +16,7 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.sftp.answers import Answers, summary
-from adapters.sftp.entry import Entry, State
+from adapters.sftp.entry import Entry, State, answered_to
 from adapters.sftp.examining import body, is_small
 from adapters.sftp.following import TELL_S, tell
 from adapters.sftp.journal import Journal
@@ -120,7 +119,7 @@ class Taking:
                             outcomes = [_settled(each, known) for each in answered]
                             answers.write(outcomes, known)
                             self._counts.add(outcomes)
-                            entry = replace(_with(entry, outcomes), read_bytes=original.reached)
+                            entry = replace(answered_to(entry, outcomes), read_bytes=original.reached)
                             if time.monotonic() - durable_s > PROGRESS_S:
                                 entry = await self._progress(answers, entry)
                                 durable_s = time.monotonic()
@@ -170,8 +169,9 @@ class Taking:
     async def _known(self, entry: Entry, outcomes: Outcomes) -> Mapping[int, Known]:
         """Return, by position, the records of this file that were promised before the crash and not answered.
 
-        A lane's indices rise with the groups of a file, so what lies beyond the last index that was answered, and names
-        this file, was promised from it; when the same record stands in it once more, only the first is meant.
+        A lane's indices rise with the rows of a file, those of records that are held by themselves, so what lies beyond
+        the last one that was answered, and names this file, was promised from it; when the same record stands in it
+        once more, only the first is meant.
         """
         if not self._resumed:
             return {}
@@ -181,7 +181,7 @@ class Taking:
             each
             for each in outcomes
             if each.status is Status.DUPLICATE
-            and each.index > entry.last_index
+            and each.index > min(entry.last_index, entry.last_held_index)
             and each.record_id not in fresh
         ]
         return await asyncio.to_thread(self._promised, entry, repeated) if repeated else {}
@@ -191,7 +191,9 @@ class Taking:
         found: dict[int, Known] = {}
         for index, receipt in self._files.records.receipts(list(first), entry.agency).items():
             own = _ENTRY.decode(receipt.entry)
-            if own.submission == entry.id:
+            if own.submission == entry.id and index > (
+                entry.last_held_index if own.review else entry.last_index
+            ):
                 found[first[index]] = Known(receipt, own.review)
         return found
 
@@ -215,8 +217,8 @@ class Taking:
             "submission": entry.id, "contract": entry.contract, "sha256": entry.sha256, "results_sha256": results,
             "received": entry.position, "accepted": entry.accepted, "duplicate": entry.duplicate,
             "quarantined": entry.quarantined, "refused": entry.refused, "first_index": entry.first_index,
-            "last_index": entry.last_index, "sequence": entry.sequence, "missing": entry.missing,
-            "certificate": entry.certificate,
+            "last_index": max(entry.last_index, entry.last_held_index), "sequence": entry.sequence,
+            "missing": entry.missing, "certificate": entry.certificate,
         }  # fmt: skip
         if entry.signature:
             told[entry.signature] = entry.key_id
@@ -241,25 +243,6 @@ class _Body:
         except Rejected as error:
             self.failure = error
             raise
-
-
-def _with(entry: Entry, outcomes: Outcomes) -> Entry:
-    """Return an entry with outcomes counted."""
-    counts = Counter(outcome.status.value for outcome in outcomes)
-    indices = [
-        outcome.index for outcome in outcomes if outcome.index >= 0 and outcome.status is not Status.DUPLICATE
-    ]
-    first = entry.first_index if entry.first_index >= 0 or not indices else indices[0]
-    return replace(
-        entry,
-        position=outcomes[-1].position,
-        accepted=entry.accepted + counts["accepted"],
-        duplicate=entry.duplicate + counts["duplicate"],
-        quarantined=entry.quarantined + counts["quarantined"],
-        refused=entry.refused + counts["refused"],
-        first_index=first,
-        last_index=max([entry.last_index, *indices]),
-    )
 
 
 def _held_against(entry: Entry) -> Entry:
