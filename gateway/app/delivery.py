@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -50,7 +50,7 @@ STORE_RETRY_S = 1.0
 log = structlog.get_logger()
 
 
-async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: nothing but wiring
+async def deliver(folder: Path) -> None:
     """Run until told to stop; what is being handed over is finished first.
 
     Raises:
@@ -58,61 +58,19 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
         Unavailable: keys, store or queue cannot be had at the start.
     """
     settings = Settings.load(folder)
-    beside = Path(settings.store.path).parent
     stop = told_to_stop()
-    with ExitStack() as stack:
-        certificates: list[GatewayTls] = []
-        session = stack.enter_context(logged_in(settings, settings.keys.deliver))
-        named = Path(settings.contracts) if settings.contracts else None
-        sources = Sources(folder, named, settings.profile, InForce(beside / DELIVER))
-        living = Living(sources, lambda _: None)  # the intake process logs what changes
-        living.start()
-        stack.callback(living.stop)
-        spool = stack.enter_context(closing(await _spool(Path(settings.store.path), stop)))
-        ledger = stack.enter_context(closing(LedgerFile(beside / "deliver-ledger.db")))
-        opener = _Opener(settings, living, session, ledger)
-        mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
-        queue = stack.enter_context(
-            own_queue(
-                session, settings.keys.deliver, for_delivery(settings.queue), certificates, declares=False
-            )
-        )
-        tls = GatewayTls(session, settings.keys.deliver.role, settings.deliver.listen.server_names)
-        certificates.append(tls)
-        rest = adapters(living.current)["rest"]
-        caller = Caller(
-            tls,
-            MessageSigner(session, settings.keys.deliver.role, settings.deliver.listen.server_names[0]),
-            OriginSignatures(lambda agency: living.current.registry.agencies[agency]),
-        )
-        couriers = Couriers(
-            queue=queue,
-            opener=opener,
-            ledger=ledger,
-            spool=spool,
-            mailbox=mailbox,
-            outbound=_Ways(rest, tls, caller, SshKeys(session, "delivery"), living, beside),
-        )
-        board = Board(
-            [
-                Look("keys", partial(keys_word, session), needed=True),
-                Look("queue", couriers.word, needed=False),
-            ]
-        )
-        refusals = Refusals()
-        context = tls.server_context(client_issuers(living.current))
-        listener = rest.inbox(
-            port_config(settings, settings.deliver),
-            mailbox,
-            Certificates(lambda: living.current, refusals),
-            board,
-            context,
-            refusals=refusals,
-        )
+    async with _carrying(folder, settings, stop) as behind:
+        living, rest = behind.living, adapters(behind.living.current)["rest"]
+        # The doors by which agencies fetch what is for them, and where they are.
+        board, refusals = behind.board(), Refusals()
+        context = behind.tls.server_context(client_issuers(living.current))
+        identities = Certificates(lambda: living.current, refusals)
+        port = port_config(settings, settings.deliver)
+        listener = rest.inbox(port, behind.mailbox, identities, board, context, refusals=refusals)
         metrics = settings.deliver.metrics
         operations = rest.operations(Config(host=metrics.host, port=metrics.port), board)
-        ssh_keys = SshKeys(session, "delivery")
-        files = file_inbox(settings, ssh_keys, mailbox, refusals, lambda: living.current)
+        keys = SshKeys(behind.session, "delivery")
+        files = file_inbox(settings, keys, behind.mailbox, refusals, lambda: living.current)
         await listener.start()
         await operations.start()
         if files is not None:
@@ -120,7 +78,7 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
 
         def housekeeping() -> None:
             """Renew what runs out, and trust the authorities that were added."""
-            for certificate in certificates:
+            for certificate in behind.certificates:
                 certificate.renew_if_due(datetime.now(UTC))
             context.load_verify_locations(cadata=client_issuers(living.current))
             if files is not None:
@@ -129,8 +87,8 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
         log.info("delivery.started", port=listener.port)
         chores = [
             asyncio.create_task(every(LOOK_S, board.look, stop)),
-            asyncio.create_task(every(LOOK_S, partial(refusals.leave, spool), stop)),
-            asyncio.create_task(every(LOOK_S, lambda: couriers.serve(living.current), stop)),
+            asyncio.create_task(every(LOOK_S, partial(refusals.leave, behind.spool), stop)),
+            asyncio.create_task(every(LOOK_S, lambda: behind.couriers.serve(living.current), stop)),
             asyncio.create_task(every(HOUSEKEEPING_S, housekeeping, stop, threaded=False)),
         ]
         await stop.wait()
@@ -140,9 +98,70 @@ async def deliver(folder: Path) -> None:  # noqa: PLR0915  long and in order: no
         await operations.stop()
         await asyncio.gather(*chores)
         with suppress(Unavailable):
-            refusals.leave(spool)
-        await asyncio.to_thread(couriers.stop)
+            refusals.leave(behind.spool)
+        await asyncio.to_thread(behind.couriers.stop)
         log.info("delivery.stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrying:
+    """What opens records and carries them to agencies, while `_carrying` runs it.
+
+    `certificates` are to be renewed in time.
+    """
+
+    session: Session
+    living: Living
+    spool: StoreSpool
+    mailbox: Mailbox
+    couriers: Couriers
+    tls: GatewayTls
+    certificates: list[GatewayTls]
+
+    def board(self) -> Board:
+        """Return how the process tells of its health."""
+        return Board(
+            [
+                Look("keys", partial(keys_word, self.session), needed=True),
+                Look("queue", self.couriers.word, needed=False),
+            ]
+        )
+
+
+@asynccontextmanager
+async def _carrying(folder: Path, settings: Settings, stop: asyncio.Event) -> AsyncIterator[_Carrying]:
+    """Start all of it, and end it in the reverse order. Who asked stops the couriers before."""
+    beside = Path(settings.store.path).parent
+    role, names = settings.keys.deliver.role, settings.deliver.listen.server_names
+    with ExitStack() as stack:
+        certificates: list[GatewayTls] = []
+        session = stack.enter_context(logged_in(settings, settings.keys.deliver))
+        # What is in force, and what the process remembers.
+        contracts = Path(settings.contracts) if settings.contracts else None
+        sources = Sources(folder, contracts, settings.profile, InForce(beside / DELIVER))
+        living = Living(sources, lambda _: None)  # the intake process logs what changes
+        living.start()
+        stack.callback(living.stop)
+        spool = stack.enter_context(closing(await _spool(Path(settings.store.path), stop)))
+        ledger = stack.enter_context(closing(LedgerFile(beside / "deliver-ledger.db")))
+        opener = _Opener(settings, living, session, ledger)
+        mailbox = stack.enter_context(closing(Mailbox(beside / "deliver-mailbox.db", opener, spool)))
+        # The queue, and the ways from it to agencies.
+        taken = for_delivery(settings.queue)
+        queue = stack.enter_context(
+            own_queue(session, settings.keys.deliver, taken, certificates, declares=False)
+        )
+        tls = GatewayTls(session, role, names)
+        certificates.append(tls)
+        signatures = OriginSignatures(lambda agency: living.current.registry.agencies[agency])
+        caller = Caller(tls, MessageSigner(session, role, names[0]), signatures)
+        ways = _Ways(
+            adapters(living.current)["rest"], tls, caller, SshKeys(session, "delivery"), living, beside
+        )
+        couriers = Couriers(
+            queue=queue, opener=opener, ledger=ledger, spool=spool, mailbox=mailbox, outbound=ways
+        )
+        yield _Carrying(session, living, spool, mailbox, couriers, tls, certificates)
 
 
 async def _spool(store: Path, stop: asyncio.Event) -> StoreSpool:
