@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962 §2.1: roots, proofs, and what must be kept to let it grow.
+"""The Merkle tree of RFC 6962 §2.1: roots, proofs, and what must be kept to let it grow. `tree_checks` checks proofs.
 
 A leaf hash is SHA-256(0x00 ‖ entry), a node SHA-256(0x01 ‖ left ‖ right); n leaves split at the largest power
 of two below n. Every hash here is 32 bytes. `MTH(lo, hi)` is the root of the leaves lo to hi-1.
@@ -29,6 +29,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def check_hashes(hashes: Sequence[bytes], check: Check = "tree") -> None:
+    """Refuse other lengths: 31 bytes beside 33 would hash to the same node as 32 beside 32."""
+    for value in hashes:
+        if len(value) != HASH_BYTES:
+            raise Tampered(check, "a hash that is not 32 bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Frontier:
     """The roots of a tree's perfect subtrees, largest first: all that is needed to append to it.
@@ -43,7 +50,7 @@ class Frontier:
     def __post_init__(self) -> None:
         if not 0 <= self.size <= MAX_SIZE or len(self.hashes) != self.size.bit_count():
             raise Tampered("tree", "the frontier does not fit its size")
-        _check_hashes(self.hashes)
+        check_hashes(self.hashes)
 
     def root(self) -> bytes:
         """The root of the whole tree."""
@@ -64,7 +71,7 @@ class Growth:
     __slots__ = ("_above", "_ragged", "_rows", "frontier")
 
     def __init__(self, frontier: Frontier, leaves: Sequence[bytes]) -> None:
-        _check_hashes(leaves)
+        check_hashes(leaves)
         waiting = list(frontier.hashes)  # its last is the smallest, so levels are taken from the end
         edge: list[bytes] = []
         rows: list[tuple[int, list[bytes]]] = []
@@ -189,88 +196,6 @@ def consistency_proof(old: int, new: int, subtree: Subtree) -> tuple[bytes, ...]
     return tuple(reversed(path))
 
 
-def inclusion_root(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """The root that `path` leads to from the leaf hash (RFC 9162 §2.1.3.2).
-
-    Raises:
-        Tampered: (`tree`) `index` is not below `size`, or the path has another length than it must have.
-    """
-    if not 0 <= index < size <= MAX_SIZE:
-        raise Tampered("tree", "the leaf's index is not in the tree")
-    _check_hashes((leaf, *path))
-    root, last = leaf, size - 1
-    for sibling in path:
-        if last == 0:
-            raise Tampered("tree", "the inclusion proof is too long")
-        if index & 1 or index == last:
-            root = node_hash(sibling, root)
-            while not index & 1:  # levels at which this node has no sibling and is promoted
-                index, last = index >> 1, last >> 1
-        else:
-            root = node_hash(root, sibling)
-        index, last = index >> 1, last >> 1
-    if last:
-        raise Tampered("tree", "the inclusion proof is too short")
-    return root
-
-
-def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
-    """Check that the leaf hash stands at `index` in the tree of this size and root.
-
-    Raises:
-        Tampered: (`tree`) it does not, or the proof is malformed.
-    """
-    if inclusion_root(leaf, index, size, path) != root:
-        raise Tampered("tree", "the entry is not in the tree at this index")
-
-
-def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> None:
-    """Check that the tree (size, root) begins with the tree (old_size, old_root).
-
-    Raises:
-        Tampered: (`consistency`) it does not, or the proof is malformed.
-    """
-    if not 0 <= old_size <= size <= MAX_SIZE:
-        raise Tampered("consistency", "the tree shrank")
-    _check_hashes((old_root, root, *path), "consistency")
-    if old_size in (0, size):
-        # No proof is needed: every tree begins with the empty one and with itself.
-        proved = (root if old_size else EMPTY_ROOT, root if size else EMPTY_ROOT)
-        if path:
-            raise Tampered("consistency", "the consistency proof is too long")
-    else:
-        proved = _consistency_roots(old_size, old_root, size, path)
-    if proved != (old_root, root):
-        raise Tampered("consistency", "the tree does not contain the tree seen before")
-
-
-def _consistency_roots(
-    old_size: int, old_root: bytes, size: int, path: Sequence[bytes]
-) -> tuple[bytes, bytes]:
-    """The two roots that a consistency proof leads to, for 0 < old_size < size (RFC 9162 §2.1.4.2)."""
-    # The root of a perfect old tree is a node of the new one; the proof leaves it out.
-    steps = list(path) if old_size & (old_size - 1) else [old_root, *path]
-    if not steps:
-        raise Tampered("consistency", "the consistency proof is too short")
-    index, last = old_size - 1, size - 1
-    while index & 1:
-        index, last = index >> 1, last >> 1
-    old = new = steps[0]
-    for step in steps[1:]:
-        if last == 0:
-            raise Tampered("consistency", "the consistency proof is too long")
-        if index & 1 or index == last:
-            old, new = node_hash(step, old), node_hash(step, new)
-            while not index & 1:
-                index, last = index >> 1, last >> 1
-        else:
-            new = node_hash(new, step)
-        index, last = index >> 1, last >> 1
-    if last:
-        raise Tampered("consistency", "the consistency proof is too short")
-    return old, new
-
-
 def _split(lo: int, hi: int) -> int:
     """Where the tree over lo to hi-1 splits: after the largest power of two below its size."""
     return lo + (1 << ((hi - lo - 1).bit_length() - 1))
@@ -296,10 +221,3 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
     for left in reversed(hashes[:-1]):
         root = node_hash(left, root)
     return root
-
-
-def _check_hashes(hashes: Sequence[bytes], check: Check = "tree") -> None:
-    """Refuse other lengths: 31 bytes beside 33 would hash to the same node as 32 beside 32."""
-    for value in hashes:
-        if len(value) != HASH_BYTES:
-            raise Tampered(check, "a hash that is not 32 bytes")

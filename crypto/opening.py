@@ -28,9 +28,10 @@ from crypto.encoding import from_b64url, hash_from_b64url
 from crypto.entry import ENTRY_MAX_BYTES, Entry, commitment, parse_entry
 from crypto.errors import Tampered
 from crypto.hpke import PrivateKey, Suite, unwrap
-from crypto.merkle import Frontier, leaf_hash, verify_consistency
+from crypto.merkle import Frontier, leaf_hash
 from crypto.note import Checkpoint, LogPolicy, verify
 from crypto.receipt import BatchReceipt, Receipt
+from crypto.tree_checks import verify_consistency
 
 _TAG_BYTES = 16
 

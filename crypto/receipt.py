@@ -21,9 +21,10 @@ from crypto.entry import (
     source_commitment,
 )
 from crypto.errors import Tampered
-from crypto.merkle import Frontier, Growth, leaf_hash, verify_inclusion
+from crypto.merkle import Frontier, Growth, leaf_hash
 from crypto.note import NOTE_MAX_BYTES, Checkpoint, LogPolicy, verify
 from crypto.proof import PROOF_MAX_BYTES, format_proof, parse_proof
+from crypto.tree_checks import verify_inclusion
 
 RECEIPT_MAX_BYTES = 2 * (PROOF_MAX_BYTES + 4 * ENTRY_MAX_BYTES)  # escaping may double a text
 _MAX_LEAVES = 256

@@ -12,11 +12,9 @@ from crypto.merkle import (
     Growth,
     consistency_proof,
     inclusion_proof,
-    inclusion_root,
     leaf_hash,
-    verify_consistency,
-    verify_inclusion,
 )
+from crypto.tree_checks import inclusion_root, verify_consistency, verify_inclusion
 
 LEAVES = [sha256(n.to_bytes(4, "big")).digest() for n in range(600)]
 EMPTY = Frontier(0, ())
