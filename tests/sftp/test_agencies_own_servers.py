@@ -83,6 +83,15 @@ def test_a_file_without_its_manifest_is_left_where_it_is(place: Place, theirs: A
     assert place.entry("waiting.csv") is None
 
 
+def test_a_server_is_visited_as_often_as_its_agency_says(place: Place, theirs: AgencyServer):
+    def visits() -> int:
+        return theirs.log.read_text().count("Accepted publickey")
+
+    before, began = visits(), time.monotonic()
+    until(lambda: visits() >= before + 4)
+    assert visits() - before <= time.monotonic() - began + 2, "every second, and one that was under way"
+
+
 def denied(place: Place) -> list[tuple[str, str]]:
     return [(told["contract"], told["code"]) for told in place.lane("cso") if told["kind"] == "file.denied"]
 

@@ -18,7 +18,7 @@ from support.ssh import key_pair
 from adapters.sftp.answers import Answers
 from adapters.sftp.entry import Entry, State
 from adapters.sftp.journal import listing
-from adapters.sftp.names import RECEIPTS, RESULTS
+from adapters.sftp.names import RECEIPTS, RESULTS, SUMMARY
 from adapters.sftp.sealed import BLOCK_BYTES
 from adapters.sftp.tree import Tree
 from gateway.errors import Unavailable
@@ -32,12 +32,16 @@ HEADER_BYTES = 24
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A gateway that stopped in the middle of a file: `answers` it should find, by row, once it went on."""
+    """A gateway that stopped in the middle of a file, and `answers` that its rows must have once it went on.
+
+    `read` is what the results' reader saw before it stopped.
+    """
 
     folder: Path
     keys: FileKeysHeld
     public: str
     answers: list[str]
+    read: list[dict[str, str]]
 
     def again(self, folder: Path) -> Path:
         """Return a copy of all that it keeps."""
@@ -72,13 +76,15 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
     )
     octets, answers = mixed()
     with open_place(folder, configuration, keys) as place:
-        Person(folder / "cso", "cso", place.port, host_key(keys)).put(NAME, octets, ROWS, 1)
+        cso = Person(folder / "cso", "cso", place.port, host_key(keys))
+        cso.put(NAME, octets, ROWS, 1)
         deadline = time.monotonic() + DEADLINE_S
         while not ((entry := place.entry(NAME)) and entry.position > A_DAY - 1000):
             assert time.monotonic() < deadline, entry
             time.sleep(0.05)
+        read = cso.results(NAME)
     assert stopped(folder).position < ROWS
-    return Interrupted(folder, keys, public, answers)
+    return Interrupted(folder, keys, public, answers, read)
 
 
 def stopped(folder: Path) -> Entry:
@@ -171,6 +177,12 @@ def damaged(path: Path, damage: Callable[[bytearray], None]) -> None:
     octets = bytearray(path.read_bytes())
     damage(octets)
     path.write_bytes(octets)
+
+
+def test_answers_are_read_while_the_rest_of_the_file_is_not_taken_yet(interrupted: Interrupted) -> None:
+    assert len(interrupted.read) >= A_DAY - 1000
+    assert [line["outcome"] for line in interrupted.read] == interrupted.answers[: len(interrupted.read)]
+    assert not answer(interrupted.folder, SUMMARY).exists()
 
 
 def test_what_is_left_stands_octet_for_octet(interrupted: Interrupted, tmp_path: Path) -> None:

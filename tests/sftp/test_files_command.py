@@ -125,6 +125,7 @@ def test_who_watches_sees_what_changes_until_ctrl_c(tmp_path):
         )  # fmt: skip
         os.close(theirs)
         try:
+            _read_until(terminal, "━━━━━".encode())  # a quarter of a bar of 20
             _read_until(terminal, b"5,000")
             journal.progress(replace(under_way(), position=7_777, accepted=7_777))
             _read_until(terminal, b"7,777")
