@@ -43,10 +43,11 @@ class Rules(Protocol):
         """
 
     def admit(self, submission: Submission) -> None:
-        """Refuse a submission whose media type, origin signature, encryption or quota its agreement does not allow.
+        """Refuse a submission whose adapter, media type, origin signature, encryption or quota is not allowed.
 
         Raises:
-            Rejected: `contract.media_type`, `agreement.origin_signature_required`, `agreement.encryption_*`.
+            Rejected: `agreement.adapter`, `contract.media_type`, `agreement.origin_signature_required`,
+                `agreement.encryption_*`.
             Unavailable: `quota.submissions`, with the seconds until the next one may come.
         """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import contracts
 from gateway.doors import Published, XmlRecords
@@ -33,9 +34,13 @@ class Publishing:
             if agreement.file.sender == agency and agreement.covers(now_ms)
         ]
         encrypted = {file.contract for file in agreed if file.body_encryption != "refused"}
-        return [
+        published = (
             published_as(snapshot.catalogue.binding(agency, name), encrypted=name in encrypted)
             for name in sorted({file.contract for file in agreed})
+        )
+        ways = frozenset(snapshot.registry.agencies[agency].file.adapter if agreed else ())
+        return [
+            replace(one, transports=tuple(way for way in one.transports if way in ways)) for one in published
         ]
 
 

@@ -41,14 +41,16 @@ class Origin:
 class Submission:
     """What an adapter takes from the wire: who sends, under which contract, and the octets as they arrive.
 
-    `recipient` is empty when the sender named none. `idempotency_key` is the sender's own, or empty. `body` yields
-    octets in order and is read once; an adapter raises `Rejected` from it when the client breaks its own limits.
+    `adapter` is the name of the one that took it. `recipient` is empty when the sender named none.
+    `idempotency_key` is the sender's own, or empty. `body` yields octets in order and is read once; an adapter
+    raises `Rejected` from it when the client breaks its own limits.
     `encrypted` is whether the sender had encrypted it for the gateway, beyond the channel.
     `answered` is the position up to which its records were answered before, when it is taken up again after an
     interruption: they are passed over.
     """
 
     id: str
+    adapter: str
     sender: str
     recipient: str
     contract: str

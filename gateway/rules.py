@@ -84,13 +84,17 @@ class ByRegistry:
         """See `ports.Rules.admit`.
 
         Raises:
-            Rejected: `contract.media_type`, `agreement.origin_signature_required`, `agreement.encryption_*`.
+            Rejected: `agreement.adapter`, `contract.media_type`, `agreement.origin_signature_required`,
+                `agreement.encryption_*`.
             Unavailable: `quota.submissions`.
         """
         snapshot = self._in_force()
         agreement = _agreement(
             snapshot, submission.sender, submission.recipient, submission.contract, submission.received_ms
         )
+        ways = snapshot.registry.agencies[submission.sender].file.adapter
+        if submission.adapter not in ways:
+            raise Rejected("agreement.adapter", f"one of {', '.join(ways)}")
         allowed = snapshot.catalogue.binding(submission.sender, submission.contract).media_types
         if submission.media_type not in allowed:
             raise Rejected("contract.media_type", f"one of {', '.join(allowed)}", "Content-Type")

@@ -29,16 +29,15 @@ class Publishing:
 
     async def _openapi(self, request: Request) -> Response:
         agency = self._agency(request)
-        return Response(
-            orjson.dumps(openapi(agency, self._gateway.published(agency))), media_type="application/json"
-        )
+        return Response(orjson.dumps(openapi(agency, self._sends(agency))), media_type="application/json")
 
     async def _docs(self, request: Request) -> Response:
         agency = self._agency(request)
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "referrer-policy": "no-referrer"}
-        return Response(
-            page(agency, self._gateway.published(agency)), media_type="text/html", headers=headers
-        )
+        return Response(page(agency, self._sends(agency)), media_type="text/html", headers=headers)
+
+    def _sends(self, agency: str) -> list[Published]:
+        return [one for one in self._gateway.published(agency) if "rest" in one.transports]
 
     def _agency(self, request: Request) -> str:
         return self._gateway.identities.identify(request.scope["extensions"]["tls"]["client_cert_der"])[0]

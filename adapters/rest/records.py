@@ -206,9 +206,10 @@ def _submission(
 ) -> Submission:
     """Return what was sent, as far as its head could be read."""
     if request is None:
-        return Submission("", sender, "", "", "", origin, received_ms, "", body)
+        return Submission("", "rest", sender, "", "", "", origin, received_ms, "", body)
     return Submission(
         id=submission_id(sender, request.idempotency_key),
+        adapter="rest",
         sender=sender,
         recipient=request.recipient,
         contract=request.contract,

@@ -201,6 +201,7 @@ class Taking:
         origin = Origin(entry.certificate, entry.signature, entry.key_id, "ssh")
         return Submission(
             id=entry.id,
+            adapter="sftp",
             sender=entry.agency,
             recipient="",
             contract=entry.contract,

@@ -59,7 +59,9 @@ class Messages:
         # Step 1. Who is it? Nothing of the request is believed before that is known.
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
         body = Body(scope, receive, self._limits)
-        submission = Submission(uuid7(), sender, "", call.contract, "", origin, now_ms(), "", aiter(body))
+        submission = Submission(
+            uuid7(), "soap", sender, "", call.contract, "", origin, now_ms(), "", aiter(body)
+        )
         with Held(self._room) as held:
             try:
                 # Step 2. Is there such a service for this agency?
@@ -101,7 +103,7 @@ class Messages:
             Unavailable: the log cannot say it now.
         """
         sender, origin = self._gateway.identities.identify(scope["extensions"]["tls"]["client_cert_der"])
-        submission = Submission(uuid7(), sender, "", contract, "", origin, now_ms(), "", Whole(b""))
+        submission = Submission(uuid7(), "soap", sender, "", contract, "", origin, now_ms(), "", Whole(b""))
         await self._gateway.note([refused_submission(submission, error)])
 
     async def _decrypted(self, call: Call, published: Published, octets: bytes) -> bytes:

@@ -69,6 +69,7 @@ class Taking:
         digest = hashlib.sha256(document).hexdigest()
         submission = Submission(
             id=submission_id(self._agency, f"poll:{contract}:{digest}"),
+            adapter="soap",
             sender=self._agency,
             recipient="",
             contract=contract,

@@ -139,7 +139,8 @@ class AgencyFile(Document):
     role: Literal["authority", "source"]
     profile: Literal["synthetic", "production"]
     adapter: Annotated[tuple[AdapterName, ...], Field(min_length=1, max_length=4), BeforeValidator(_several)]
-    """One name, or several: a court may notify by SOAP and answer questions by REST."""
+    """How it hands records over, and in no other way; one name, or several: a court may notify by SOAP and answer
+    questions by REST."""
     identity: Annotated[tuple[Identity, ...], Field(min_length=1, max_length=2)]
     revoked: Annotated[
         tuple[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")], ...], Field(max_length=1000)

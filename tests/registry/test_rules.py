@@ -5,6 +5,8 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from registry_parts import NOON, HeldKeys, ms
 
 from crypto.errors import KeysUnavailable
@@ -48,13 +50,15 @@ def world(config):
     return World(config)
 
 
-def submission(sender="moh", contract="death.v1", media_type="application/json", signature=""):
+def submission(
+    sender="moh", contract="death.v1", media_type="application/json", signature="", adapter="rest"
+):
     async def nothing():
         return
         yield b""
 
     origin = Origin("0" * 64, signature, "key" if signature else "")
-    return Submission("s1", sender, "", contract, media_type, origin, ms(NOON), "", nothing())
+    return Submission("s1", adapter, sender, "", contract, media_type, origin, ms(NOON), "", nothing())
 
 
 def test_terms_say_everything_that_sealing_needs(world):
@@ -187,6 +191,21 @@ def test_a_media_type_that_the_binding_does_not_take_is_refused(world):
         world.rules.admit(submission(media_type="text/29001014100011"))
     assert caught.value.code == "contract.media_type"
     assert "29001014100011" not in str(caught.value)
+
+
+def test_what_comes_by_another_adapter_than_the_agency_is_registered_for_is_refused(world):
+    asked = {"sender": "cso", "contract": "eligibility-gained.v1", "media_type": "text/csv"}
+    world.rules.admit(submission(**asked))
+    for other in ("sftp", "soap"):
+        with pytest.raises(Rejected, match="one of rest") as caught:
+            world.rules.admit(submission(**asked, adapter=other))
+        assert caught.value.code == "agreement.adapter"
+    key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    world.config.agency("cso", adapter=["sftp"], files={"keys": [key.decode()]})
+    world.living.reload()
+    world.rules.admit(submission(**asked, adapter="sftp"))
+    with pytest.raises(Rejected, match="one of sftp"):
+        world.rules.admit(submission(**asked))
 
 
 def test_an_unsigned_submission_is_refused_where_a_signature_was_agreed(world):

@@ -12,10 +12,10 @@ import httpx
 import pytest
 import yaml
 from support.auditor import Auditor
-from support.changing import write
+from support.changing import change, write
 from support.draining import eventually
 from support.participants import core, inbox, participant, ready, small_site
-from support.sample_records import notification
+from support.sample_records import notification, registration
 
 from contracts.folder import SHIPPED
 from gateway.demo.site import Site
@@ -93,6 +93,32 @@ def test_a_new_agency_joins_by_files_alone_and_exchanges_a_record(running: Excha
     kinds = ["record.accepted", "record.delivered", "record.disposed"]
     assert eventually(lambda: sorted(running.auditor.trace(record_id)) == kinds)
     running.auditor.verify()
+
+
+def test_an_agency_hands_over_in_the_ways_it_is_registered_for_and_no_others(running: Exchange) -> None:
+    file, files = "agencies/district.yaml", {"keys": [running.site.ssh_key("district")]}
+    join(running, "district", like="cso")
+    change(running.site, file, files=files)
+    with participant(running.site, "district") as district:
+
+        def answer(reference: str) -> httpx.Response:
+            body = registration(reference).encode()
+            return district.post(PATH, content=body, headers={"content-type": "application/xml"})
+
+        def published() -> bool:
+            return PATH in district.get("/openapi.json").json().get("paths", ())
+
+        assert eventually(published)
+        # A district registers no deaths: its record is read, and refused for what it says.
+        assert code_of(answer("CSO-2026-77-00001")).startswith("record.")
+        change(running.site, file, adapter=["sftp"])
+        assert eventually(lambda: not published())
+        before, refused = running.auditor.size("district"), answer("CSO-2026-77-00002")
+        assert (refused.status_code, code_of(refused)) == (403, "agreement.adapter")
+        (entry,) = running.auditor.entries("district", before)
+        assert (entry["kind"], entry["code"]) == ("submission.refused", "agreement.adapter")
+        # Nobody here is registered for SOAP, so that adapter is not even loaded.
+        assert code_of(district.post("/soap/v1/death.v1")) == "request.unknown"
 
 
 def test_what_one_agency_breaks_in_its_contracts_stops_nobody(running: Exchange, moh: httpx.Client) -> None:
