@@ -40,7 +40,9 @@ class Remark:
     subject: str
     """The field or file that it is about; never a value."""
     detail: str = ""
-    """Names, formats and codes; in no language."""
+    """Names, formats and codes; in no language, or in English."""
+    detail_ar: str = ""
+    """The same in Arabic, where it is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,10 @@ def _sample(
     try:
         binding = next(iter(compile_files({**files, **kept}).bindings.values()))
     except Invalid as invalid:
-        return kept, [Remark("sample_refused", name, problem.message) for problem in invalid.problems]
+        return kept, [
+            Remark("sample_refused", name, problem.message, problem.message_ar)
+            for problem in invalid.problems
+        ]
     results = list(outcomes(binding, octets, binding.media_types[0]))
     refusals = [result for result in results if isinstance(result, Refused)]
     if refusals:

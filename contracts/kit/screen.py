@@ -17,6 +17,7 @@ _UNSEEN = re.compile(
 # A word that is not Arabic, with the signs that belong to it.
 _SIGN = r"[A-Za-z0-9_#$/.@<>{}\[\]^%*+=\\:-]"
 _FOREIGN = re.compile(rf"{_SIGN}*[A-Za-z](?:{_SIGN}*[A-Za-z0-9_/>}}\]*$])?")
+_ARABIC = re.compile("[\u0620-\u064a]")
 _ISOLATE, _END = "\u2066", "\u2069"
 _KEPT = 2
 """Last digits that stay readable, enough to tell two rows apart."""
@@ -54,3 +55,8 @@ def _hide_identity(found: re.Match[str]) -> str:
 def isolated(text: str) -> str:
     """Return an Arabic text with every identifier in it isolated (UAX #9 §2.4.2): its signs stay where they are."""
     return _FOREIGN.sub(lambda found: f"{_ISOLATE}{found[0]}{_END}", text)
+
+
+def aside(text: str) -> str:
+    """Return what is to stand in an Arabic text: isolated as a whole, its words in their order, if it is not Arabic."""
+    return isolated(text) if _ARABIC.search(text) else f"{_ISOLATE}{text}{_END}"

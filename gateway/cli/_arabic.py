@@ -14,7 +14,7 @@ from typing import IO
 
 import click
 
-from contracts.kit.screen import isolated
+from contracts.kit.screen import aside, isolated
 from contracts.kit.words import Language
 
 _TEXTS = {
@@ -96,7 +96,9 @@ class InArabic(click.ClickException):
     """A complaint that is shown in Arabic, with what click shows around it."""
 
     def __init__(self, error: click.ClickException) -> None:
-        super().__init__(arabic(error.format_message()))
+        said = error.format_message()
+        text = arabic(said)
+        super().__init__(said if text == said else isolated(text))  # a command isolates what it says itself
         self.exit_code = error.exit_code  # type: ignore[misc]  # click's own are of a class
         self._context = error.ctx if isinstance(error, click.UsageError) else None
 
@@ -104,14 +106,9 @@ class InArabic(click.ClickException):
         """Say it, and how the command is used."""
         if self._context is not None:
             usage = self._context.get_usage().removeprefix("Usage: ")
-            click.echo(f"الاستعمال: {_line(usage)}", file=file, err=True)
-            click.echo(f"للمساعدة: {_line(f'{self._context.command_path} --help')}\n", file=file, err=True)
-        click.echo(f"خطأ: {isolated(self.message)}", file=file, err=True)
-
-
-def _line(command: str) -> str:
-    """Return a command line isolated as a whole (UAX #9 §2.4.2): its words stay in their order."""
-    return f"\u2066{command}\u2069"
+            click.echo(f"الاستعمال: {aside(usage)}", file=file, err=True)
+            click.echo(f"للمساعدة: {aside(f'{self._context.command_path} --help')}\n", file=file, err=True)
+        click.echo(f"خطأ: {self.message}", file=file, err=True)
 
 
 @contextmanager

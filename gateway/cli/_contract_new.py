@@ -9,7 +9,7 @@ import click
 
 from contracts.folder import Files
 from contracts.kit.scaffold import Draft
-from contracts.kit.screen import isolated, visible
+from contracts.kit.screen import aside, isolated, visible
 from contracts.kit.words import Language
 
 _SAID = {
@@ -68,8 +68,12 @@ def in_words(root: Path, draft: Draft, language: Language) -> Iterator[str]:
     for file in draft.files:
         yield f"{'كُتب' if arabic else 'wrote'}  {root / file}"
     for remark in draft.remarks:
-        text = _SAID[remark.kind][arabic]
-        told = visible(text.format(remark.subject, remark.detail or "?"))
-        yield "  " + (isolated(told) if arabic else told)
+        detail = remark.detail_ar if arabic and remark.detail_ar else remark.detail
+        words = [visible(word) for word in (remark.subject, detail or "?")]
+        if arabic:
+            text, words = isolated(_SAID[remark.kind][1]), [aside(word) for word in words]
+        else:
+            text = _SAID[remark.kind][0]
+        yield "  " + text.format(*words)
     folder = root.joinpath(*next(iter(draft.files)).split("/")[:4])
     yield f"{'الخطوة التالية' if arabic else 'Next'}: isnad contract check {folder}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -46,6 +47,7 @@ def test_an_arabic_reader_is_told_in_arabic(name: str) -> None:
     complaint = result.stderr.splitlines()[-1]
     around = re.sub("\u2066[^\u2069]*\u2069", "", result.stderr)
     assert "خطأ: " in result.stderr
+    assert "\u2066\u2066" not in result.stderr
     assert re.search("[\u0621-\u064a]{3}", complaint)
     assert not re.search("[A-Za-z]{2}", around), around
 
@@ -70,3 +72,23 @@ def test_no_command_at_all_shows_the_help() -> None:
 
 def test_what_is_not_known_stays_as_it_is() -> None:
     assert arabic("something of another program") == "something of another program"
+
+
+def test_what_a_draft_lacks_is_said_in_arabic_and_an_english_phrase_in_it_stays_whole(tmp_path: Path) -> None:
+    sample = tmp_path / "deaths.csv"
+    sample.write_text("رقم البلاغ,الاسم\nM-1,محمد أحمد علي\n")
+    asked = [
+        "contract",
+        "new",
+        str(sample),
+        "--agency",
+        "moh",
+        "--contract",
+        "death.v1",
+        "--at",
+        str(tmp_path),
+    ]
+    told = said([*asked, "--lang", "ar"]).stdout
+    assert "لا شيء يعطي \u2066death_date\u2069 وهو واجب في العقد: \u2066Day of death\u2069" in told
+    assert "ولا تجتاز الفحص بعد: لا شيء يكتب الحقل" in told
+    assert "requires" not in told
