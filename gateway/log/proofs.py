@@ -10,7 +10,7 @@ from crypto.merkle import inclusion_proof
 from crypto.proof import format_proof
 from crypto.receipt import Receipt
 from gateway.log.lane import tile_reader
-from gateway.log.store import located, place_of
+from gateway.log.store import LANE_SHIFT, located, place_of
 from gateway.log.tiles import Tiles
 
 
@@ -49,6 +49,8 @@ def latest(db: sqlite3.Connection, lane: Place) -> tuple[int, str]:
 
 def entry_at(db: sqlite3.Connection, lane: Place, index: int) -> bytes | None:
     """Return the octets of an entry."""
+    if index >> LANE_SHIFT:  # no lane is that long: the place would be another lane's
+        return None
     row = db.execute("SELECT octets FROM entry WHERE place = ?", (place_of(lane.number, index),)).fetchone()
     return None if row is None else row[0]
 

@@ -94,7 +94,9 @@ def test_an_entry_is_shown_by_lane_and_index(run):
     (shown,) = lines(run("log", "show", "moh", "2", "--json"))
     assert (shown["index"], shown["entry"]["source_ref"]) == (2, "d/2")
     assert "record.accepted" in run("log", "show", "moh", "2").output
-    assert run("log", "show", "moh", "99").exit_code == 1
+    for beyond in ("99", str(1 << 48), str(1 << 80)):
+        assert run("log", "show", "moh", beyond).exit_code == 1
+        assert "no entry at this index" in run("log", "show", "moh", beyond).output
     assert run("log", "show", "moi", "0").exit_code == 1
 
 
@@ -241,4 +243,5 @@ def test_a_proof_is_printed_as_c2sp_says(run):
     proof = run("log", "prove", "moh", "3").stdout
     assert proof.startswith("c2sp.org/tlog-proof@v1\nindex 3\n")
     assert "\ngate.example/moh\n" in proof
-    assert run("log", "prove", "moh", "99").exit_code == 1
+    for beyond in ("99", str(1 << 48), str(1 << 80)):
+        assert "no entry at this index" in run("log", "prove", "moh", beyond).output
