@@ -198,14 +198,16 @@ def test_a_certificate_of_another_authority_ends_the_handshake_and_the_operator_
 
 
 def remembered(running: Exchange, code: str) -> bool:
-    """Whether the metrics count an error of this code, and the gateway's lane comes to say so."""
-    metrics = httpx.get(f"{running.site.operations_url('serve')}/metrics").text
+    """Whether the metrics come to count an error of this code, and the gateway's lane to say so."""
+
+    def counted() -> bool:
+        return f'code="{code}"' in httpx.get(f"{running.site.operations_url('serve')}/metrics").text
 
     def codes() -> list[object]:
         entries = running.auditor.entries("gateway")
         return [one["code"] for one in entries if one["kind"] == "stranger.refused"]
 
-    return f'code="{code}"' in metrics and eventually(lambda: code in codes())
+    return eventually(counted) and eventually(lambda: code in codes())
 
 
 def said(running: Exchange, request: str) -> bytes:
