@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from starlette.types import Send
 
@@ -23,15 +23,18 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes) -> Non
 
 
 async def respond_in_pieces(
-    send: Send, status: int, headers: Headers, pieces: Iterable[bytes], timeout_s: float
+    send: Send, status: int, headers: Headers, pieces: Sequence[bytes], timeout_s: float
 ) -> None:
-    """Send one answer a part at a time, each when the client has room for it.
+    """Send one answer, a long one a part at a time, each when the client has room for it.
 
     A long answer in one piece is copied into TLS and into the socket's buffer, megabytes for each connection.
 
     Raises:
         TimeoutError: the client did not read for so long; the answer has no end.
     """
+    if sum(map(len, pieces)) <= PART_BYTES:
+        await respond(send, status, headers, b"".join(pieces))
+        return
     await send({"type": "http.response.start", "status": status, "headers": headers})
     parts = _parts(pieces)
     part: bytes | None = next(parts)
