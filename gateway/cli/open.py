@@ -6,8 +6,10 @@ import getpass
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,13 +28,16 @@ from gateway.consumer.ledger import LedgerFile
 from gateway.queue.access import queue_of
 from gateway.records import Message
 
+Load = Callable[[], Settings]
+"""Reads the configuration."""
+
 
 @click.group("open", invoke_without_command=True)
 @click.option(
     "--config",
     default="consumer.yaml",
     show_default=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Whose records are opened, and with what.",
 )
 @click.option("--to", type=click.Choice(["ndjson", "amqp"]), help="Where records go.")
@@ -66,13 +71,10 @@ def open(context: click.Context, config: Path, to: str | None, acks: str) -> Non
     Each event carries its evidence, a receipt, in the attribute `evidence`. Messages that do not verify are
     parked.
     """  # noqa: D301  \b keeps click from filling the paragraph
-    try:
-        settings = Settings.load(config)
-    except Invalid as error:
-        raise click.ClickException(str(error)) from error
-    context.obj = settings
+    context.obj = partial(_loaded, config)  # a command that is only asked for its help needs none
     if context.invoked_subcommand is not None:
         return
+    settings = _loaded(config)
     observe.configure("open", stream=sys.stderr)
     match to:
         case "ndjson":
@@ -85,9 +87,9 @@ def open(context: click.Context, config: Path, to: str | None, acks: str) -> Non
 
 @open.command("state")
 @click.pass_obj
-def state(settings: Settings) -> None:
+def state(load: Load) -> None:
     """Show stopped lanes and how many answers are under way, as JSON."""
-    with _ledger(settings) as ledger:
+    with _ledger(load()) as ledger:
         found = State(tuple(ledger.stops().values()), Answers(ledger).state())
     click.echo(orjson.dumps(asdict(found), option=orjson.OPT_INDENT_2))
 
@@ -96,12 +98,12 @@ def state(settings: Settings) -> None:
 @click.argument("lane")
 @click.option("--why", required=True, help="What was found; kept in the ledger with your name.")
 @click.pass_obj
-def clear_lane(settings: Settings, lane: str, why: str) -> None:
+def clear_lane(load: Load, lane: str, why: str) -> None:
     """Let LANE be opened again after somebody has found out why it was stopped.
 
     Its history begins anew with the next batch. Bring parked messages back with `isnad queue requeue`.
     """
-    with _ledger(settings) as ledger:
+    with _ledger(load()) as ledger:
         if not ledger.clear(lane, getpass.getuser(), why):
             raise click.ClickException(f"the lane {lane} is not stopped")
     click.echo(f"{lane}: cleared")
@@ -110,12 +112,12 @@ def clear_lane(settings: Settings, lane: str, why: str) -> None:
 @open.command("answer")
 @click.argument("answers", type=click.File("rb"), default="-")
 @click.pass_obj
-def answer(settings: Settings, answers: BinaryIO) -> None:
+def answer(load: Load, answers: BinaryIO) -> None:
     """Give the answers in ANSWERS (NDJSON, or - for standard input) for records that were handed over.
 
     They are sent by the `isnad open` that runs, or runs next.
     """
-    with _ledger(settings) as ledger:
+    with _ledger(load()) as ledger:
         kept = sidecar.keep(Answers(ledger), answers)
     click.echo(f"{kept.kept} kept, {kept.not_owed} not owed")
 
@@ -123,13 +125,13 @@ def answer(settings: Settings, answers: BinaryIO) -> None:
 @open.command("message")
 @click.argument("message", type=click.File("rb"))
 @click.pass_obj
-def message(settings: Settings, message: BinaryIO) -> None:
+def message(load: Load, message: BinaryIO) -> None:
     """Open one sealed MESSAGE that an officer of the gateway has sent for review, and print its events as lines.
 
     It is verified like every other. Its records do not count as handed over: once they are released they come
     through the queue.
     """
-    body = message.read(MESSAGE_MAX_BYTES + 1)
+    settings, body = load(), message.read(MESSAGE_MAX_BYTES + 1)
     with _ledger(settings) as ledger, opening(settings, ledger) as opener:
         for record in opener.open(Message("", f"{settings.participant}.", body)):
             click.echo(record.event)
@@ -138,23 +140,30 @@ def message(settings: Settings, message: BinaryIO) -> None:
 @open.command("envelope")
 @click.argument("envelope", type=click.File("rb"))
 @click.pass_obj
-def envelope(settings: Settings, envelope: BinaryIO) -> None:
+def envelope(load: Load, envelope: BinaryIO) -> None:
     """Open the kept ENVELOPE of a signed submission, and print it octet for octet as the agency signed it.
 
     Any XML signature verifier can judge it, with the certificate that is in it.
     """
     sealed = envelope.read(EVIDENCE_MAX_BYTES + 1)
-    with private_keys(settings) as keys:
+    with private_keys(load()) as keys:
         _, signed = open_evidence(sealed, keys.private)
     sys.stdout.buffer.write(signed)
 
 
 @open.command("resend")
 @click.pass_obj
-def resend(settings: Settings) -> None:
+def resend(load: Load) -> None:
     """Send the answers that the gateway refused once more."""
-    with _ledger(settings) as ledger:
+    with _ledger(load()) as ledger:
         click.echo(f"{Answers(ledger).again()} to be sent again")
+
+
+def _loaded(config: Path) -> Settings:
+    try:
+        return Settings.load(config)
+    except Invalid as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _to_ndjson(settings: Settings, acks: str) -> None:

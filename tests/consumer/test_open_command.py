@@ -186,3 +186,13 @@ def test_a_configuration_with_a_problem_is_refused_with_its_line(tmp_path):
     said = CliRunner().invoke(open_command, ["--config", str(tmp_path / "consumer.yaml"), "state"])
     assert said.exit_code != 0
     assert "line 2, sender" in said.output
+
+
+@pytest.mark.parametrize("name", sorted(open_command.commands))
+def test_the_help_of_a_command_needs_no_configuration(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(open_command, [name, "--help"])
+    assert (shown.exit_code, "Usage: open" in shown.output) == (0, True), shown.output
+    needed = {"clear-lane": ["moh", "--why", "x"], "message": ["-"], "envelope": ["-"]}
+    used = CliRunner().invoke(open_command, [name, *needed.get(name, [])], input=b"")
+    assert (used.exit_code, "consumer.yaml" in used.output) == (1, True), used.output
