@@ -14,11 +14,12 @@ from crypto.hpke import Suite
 from crypto.openbao import Administrator, Connection, decryption, log_keys
 from crypto.openbao import prepare as server
 from crypto.openbao.kv import Holder
+from gateway.cli._explained import Explained
 
 HOLDERS = ("delivery", "nea")
 
 
-@click.group("keys")
+@click.group("keys", cls=Explained)
 @click.option("--address", envvar="BAO_ADDR", required=True, help="https://host:port of OpenBao or Vault.")
 @click.option(
     "--ca",
