@@ -66,7 +66,7 @@ def run(*, full: bool = False) -> list[Figure]:
         ]
         if full:
             rows = _huge(client)
-            figures.append(_memory(serve, f"a file of 2 GB too, {rows:,} rows,"))
+            figures.append(_memory(serve, f"a file of 2 GB too, {rows:,} rows"))
         return figures
 
 
