@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from crypto.receipt import Receipt
 from gateway.log.events import event_entry
-from gateway.log.round import Noted
+from gateway.log.planned import Noted
 from gateway.log.store import Row
 from gateway.log.writing import submission_digest
 from gateway.moments import now_ms

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from crypto.batch import parse_header
-from crypto.merkle import Frontier, leaf_hash
+from crypto.merkle import leaf_hash
 from crypto.note import Checkpoint
 from crypto.seal import Draft
 from gateway.log.chains import Chains
@@ -22,14 +22,13 @@ from gateway.log.decisions import Decided, decided, is_decision, too_late, waits
 from gateway.log.events import event_entry
 from gateway.log.ids import ids_octets, is_record_id
 from gateway.log.lane import Appended, Lane, load_lane, new_lane, tile_reader
+from gateway.log.planned import Noted, Placed, Sealed, Where
 from gateway.log.store import Row, located, place_of, select, tile_place
 from gateway.log.tags import Posting, Tags, tags_of
 from gateway.log.tiles import Read
 from gateway.records import Batch, Event, Kept, Terms
 from gateway.settled import Promise, Verdict
 
-Where = tuple[str, int]
-"""A lane's name and an index, or a size, in it."""
 Span = tuple[int, int, int, str]
 """A lane's number, the first index and the length of a range, and the kind of the event about it."""
 
@@ -44,36 +43,6 @@ class State:
     names: dict[int, str]  # of every lane, by number
     tags: Tags
     outbox_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """An event and when it happened (Unix ms)."""
-
-    event: Event
-    time_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """A batch with its place: what its message and its receipts are made of once the checkpoint is signed."""
-
-    terms: Terms
-    draft: Draft
-    batch_id: str
-    frontier: Frontier
-    checkpoint: Where
-    after: Checkpoint
-    consistency: tuple[bytes, ...]
-    held: bool  # does not go before an officer has decided
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Where a batch stands: `together` is None when it has only records that were refused or are held."""
-
-    together: Sealed | None
-    held: tuple[Sealed, ...]
 
 
 @dataclass(slots=True)

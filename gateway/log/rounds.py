@@ -12,9 +12,10 @@ import structlog
 from crypto.keys import CheckpointSigner
 from crypto.receipt import BatchReceipt
 from gateway.errors import Unavailable
+from gateway.log.planned import Noted, Placed, Sealed, Where
 from gateway.log.proofs import Proofs, lane_named
 from gateway.log.requests import Append, Note, Release, Signed
-from gateway.log.round import Noted, Placed, Round, Sealed, State, Where
+from gateway.log.round import Round, State
 from gateway.log.spool import spooled
 from gateway.log.tags import Tags
 from gateway.log.writing import Stale, write

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from gateway.log.events import event_entry
-from gateway.log.round import Noted
+from gateway.log.planned import Noted
 from gateway.log.store import Row, insert, open_spool, transaction, translated
 from gateway.moments import now_ms
 from gateway.records import GATEWAY, Event

@@ -9,7 +9,7 @@ import msgspec
 from crypto.merkle import Frontier
 from crypto.openbao import Login
 from crypto.receipt import Receipt
-from gateway.log.round import Noted
+from gateway.log.planned import Noted
 from gateway.records import Batch
 from gateway.settled import Known
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from crypto.seal import pack
 from gateway.log.decisions import Decided
 from gateway.log.lane import Lane
-from gateway.log.round import Round, Sealed, Where
+from gateway.log.planned import Sealed, Where
+from gateway.log.round import Round
 from gateway.log.store import Row, insert, located, place_of, select, transaction
 from gateway.log.tags import Turn
 from gateway.records import Batch, Kept, Refused, Repeated
