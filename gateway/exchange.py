@@ -16,8 +16,9 @@ from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 from gateway.errors import Rejected, Tampered, Unavailable
-from gateway.groups import Keep, Measured, Turn, beyond, pipelined, sole, within
+from gateway.groups import Keep, Turn
 from gateway.outcomes import by_part
+from gateway.pipeline import Measured, beyond, pipelined, sole, within
 from gateway.ports import Delivery, Ledger, Log, Opener, Outbound, Prepare, Rules, Spool
 from gateway.records import (
     GATEWAY,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Unavailable
-from gateway.groups import PIPELINE, pipelined, within
+from gateway.pipeline import PIPELINE, pipelined, within
 from gateway.records import Framed
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pytest
 
-from gateway.groups import Measured, sole
+from gateway.pipeline import Measured, sole
 
 
 async def octets(*chunks: bytes) -> AsyncIterator[bytes]:
