@@ -11,6 +11,7 @@ SP 800-38D §8.2.2). Only the last block is shorter than 64 KiB.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -35,6 +36,8 @@ _GATHER_BYTES = 256 << 10
 """What is written at once: the system takes it in two thirds of the time that it takes for its blocks one by one."""
 _GATHERED_PARTS = 2 * (_GATHER_BYTES // BLOCK_BYTES - 1)
 """Nonces and ciphertexts that are kept back while there may be more."""
+_TURNS, _TURN_S = 10, 0.001
+"""How often a block is read before it is not believed: writing one takes a small part of a millisecond."""
 _PARTS_MAX = 1000
 """How many parts one call of the system may write: below Linux' IOV_MAX."""
 
@@ -210,15 +213,16 @@ class SealedFile:
             self._gathered = []
 
     def _stored(self, number: int) -> bytes:
-        stored = os.pread(self._descriptor, _STORED_BYTES, _HEADER_BYTES + number * _STORED_BYTES)
-        if len(stored) <= _NONCE_BYTES + _TAG_BYTES:
-            return b""
-        try:
-            return self._cipher.decrypt(
-                stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], number.to_bytes(8, "big")
-            )
-        except InvalidTag as error:
-            raise Tampered("tampered.file", "a kept file must be as it was written") from error
+        at, aad = _HEADER_BYTES + number * _STORED_BYTES, number.to_bytes(8, "big")
+        for _ in range(_TURNS):
+            stored = os.pread(self._descriptor, _STORED_BYTES, at)
+            if len(stored) <= _NONCE_BYTES + _TAG_BYTES:
+                return b""
+            with suppress(InvalidTag):
+                return self._cipher.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], aad)
+            # Whoever lets a file grow writes its last block anew, and who reads meanwhile may get parts of both.
+            time.sleep(_TURN_S)
+        raise Tampered("tampered.file", "a kept file must be as it was written")
 
 
 def write_whole(files: Iterable[tuple[str, bytes, bytes]]) -> None:

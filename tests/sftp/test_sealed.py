@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -85,6 +87,31 @@ def test_blocks_cannot_be_exchanged_changed_or_read_with_another_key(tmp_path):
     path.write_bytes(b"no such thing at all, but long enough")
     with pytest.raises(Tampered):
         SealedFile(str(path), KEY)
+
+
+def grow(path: str, seconds: float) -> None:
+    with closing(SealedFile(path, KEY)) as file:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            file.write(file.size, b"x" * 1500)
+            file.flush()
+            time.sleep(0.001)
+
+
+def test_a_file_that_grows_is_read_to_where_it_ended_when_it_was_opened(tmp_path):
+    path = str(tmp_path / "file")
+    SealedFile(path, KEY, create=True).close()
+    writer = multiprocessing.get_context("spawn").Process(target=grow, args=(path, 2.0))
+    writer.start()
+    reads = 0
+    while writer.is_alive():
+        with closing(SealedFile(path, KEY)) as file:
+            begin = max(0, file.size - BLOCK_BYTES)
+            assert file.read(begin, BLOCK_BYTES) == b"x" * (file.size - begin)
+            reads += file.size > 0
+    writer.join()
+    assert writer.exitcode == 0
+    assert reads
 
 
 def test_a_block_that_was_half_written_is_cut_off_and_the_rest_is_there(tmp_path):
