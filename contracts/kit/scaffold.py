@@ -95,7 +95,7 @@ def draft(octets: bytes, agency: str, catalogue: Catalogue, contract: Contract, 
             ),
             *(Remark("words", _path(field, sample), target.name) for target, field in unclear),
             *(Remark("unread", _path(field, sample)) for field in foreign),
-            *(Remark("missing", target.name, _asked(target)) for target in open_),
+            *(Remark("missing", target.name, *_asked(target)) for target in open_),
             *(Remark("unread", name) for name in unread),
             *remarks,
         ),
@@ -130,9 +130,12 @@ def _to(guess: Guess) -> str:
     return f"{guess.target.name} {guess.call}".strip()
 
 
-def _asked(target: Target) -> str:
+def _asked(target: Target) -> tuple[str, str]:
+    """Return what a field must be, in English and Arabic: one of its words, or what its contract says of it."""
     words = target.node.get("enum")
-    return ", ".join(map(str, words)) if isinstance(words, list) else str(target.node.get("description", ""))
+    if isinstance(words, list):
+        return ", ".join(map(str, words)), ""
+    return str(target.node.get("description", "")), str(target.node.get("x-description-ar", ""))
 
 
 # -- The documents
@@ -189,7 +192,7 @@ def _mapping_yaml(
         )
     if open_:
         lines += ["# Required by the contract and not guessed; write {from: …} or {const: …}:"]
-        lines += [f"#   {target.name}: {_asked(target)}" for target in open_]
+        lines += [f"#   {target.name}: {_asked(target)[0]}" for target in open_]
     for target, field in unclear:
         lines.append(
             f"# {_path(field, sample)} may be {target.name}; write what each of its words means, as a lookup."
