@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from gateway.configuration import Bilingual, Document, FileName, KeyId, Moment, Name
 from gateway.records import GATEWAY
 from gateway.registry.by_sftp import SFTP, ByServer, BySftp
-from gateway.registry.by_soap import Fetched, OwnShape, ServerUrl, having
+from gateway.registry.by_soap import SOAP, Fetched, OwnShape, ServerUrl, having
 
 GROUP_RECORDS = 256
 """Records are counted in groups of so many; a smaller burst could never let one pass."""
@@ -157,4 +157,12 @@ class AgencyFile(Document):
     def _files_by_sftp(self) -> AgencyFile:
         if (self.files is not None) != (SFTP in self.adapter):
             raise ValueError(f"give files exactly when {SFTP} is among the adapters")
+        return self
+
+    @model_validator(mode="after")
+    def _called_by_soap(self) -> AgencyFile:
+        # What its service answers is handed over by SOAP, too.
+        delivered = isinstance(self.delivery, ByEndpoint) and self.delivery.wsdl is not None
+        if (self.fetched is not None or delivered) and SOAP not in self.adapter:
+            raise ValueError(f"name {SOAP} among the adapters: its service is called so")
         return self

@@ -253,6 +253,17 @@ def test_no_octets_make_the_reader_fail_otherwise_than_by_refusing(octets):
         parse(octets, "any.yaml", Anything)
 
 
+@pytest.mark.parametrize("place", ["fetched", "delivery"])
+def test_whose_service_is_called_by_soap_is_registered_for_soap(config, place):
+    called = {"url": "https://moh.example/isnad", "server_ca": "pki/ca.pem", "wsdl": "pki/moh.wsdl"}
+    more = {"fetched": {"contracts": ["death.v1"]}, "delivery": {"mode": "endpoint"}}[place]
+    config.write("pki/moh.wsdl", b"<wsdl/>")
+    config.agency("moh", adapter=["rest", "soap"], **{place: called | more})
+    config.sources().load()
+    config.agency("moh", adapter="rest", **{place: called | more})
+    assert any("name soap among the adapters" in problem for problem in refused(config))
+
+
 def test_only_what_an_agency_writes_is_fetched_from_it(config):
     fetched = {
         "url": "https://moh.example/isnad",
@@ -261,7 +272,7 @@ def test_only_what_an_agency_writes_is_fetched_from_it(config):
         "contracts": ["death.v1", "deprivation.v1"],
     }
     config.write("pki/moh.wsdl", b"<wsdl/>")
-    config.agency("moh", fetched=fetched)
+    config.agency("moh", fetched=fetched, adapter=["rest", "soap"])
     with pytest.raises(Invalid) as raised:
         config.sources().load()
     problems = [problem for problem in raised.value.problems if problem.where.startswith("fetched")]
