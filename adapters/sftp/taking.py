@@ -25,7 +25,7 @@ from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree, Written
 from adapters.sftp.unpacking import unpacked
 from gateway import metrics
-from gateway.errors import IsnadError, Rejected
+from gateway.errors import IsnadError, Rejected, Tampered
 from gateway.files import Files, Folder
 from gateway.records import Event, Origin, Outcome, Outcomes, Status, Submission
 from gateway.submissions import Counts
@@ -109,7 +109,7 @@ class Taking:
         told_s = time.monotonic()
         try:
             with Answers(self._tree, entry, self._folder.encoding) as answers:
-                octets = _Body(unpacked(original, entry.name), at_once=is_small(original, entry.name))
+                octets = _Body(_all_of(original, entry), at_once=is_small(original, entry.name))
                 submission = self._submission(entry, aiter(octets))
                 durable_s = time.monotonic()
                 try:
@@ -126,7 +126,7 @@ class Taking:
                                 if durable_s - told_s > TELL_S:
                                     tell(entry)
                                     told_s = durable_s
-                except Rejected as error:
+                except (Rejected, Tampered) as error:
                     if error is not octets.failure or not entry.position:
                         raise
                     entry = replace(entry, code=error.code, rule=error.rule)
@@ -228,20 +228,27 @@ class Taking:
         return told
 
 
+def _all_of(original: SealedFile, entry: Entry) -> Iterator[bytes]:
+    """Yield what a file holds, unpacked, and have it be as long as it was: whole blocks may be gone from its end."""
+    yield from unpacked(original, entry.name)
+    if original.size != entry.size:
+        raise Tampered("tampered.file", "a kept file must be as long as it was")
+
+
 class _Body:
     """A file's octets as `accept` reads them. `failure` is what was wrong with the file, if something was."""
 
     def __init__(self, chunks: Iterator[bytes], *, at_once: bool) -> None:
         self._chunks = chunks
         self._at_once = at_once
-        self.failure: Rejected | None = None
+        self.failure: Rejected | Tampered | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the octets."""
         try:
             async for chunk in body(self._chunks, at_once=self._at_once):
                 yield chunk
-        except Rejected as error:
+        except (Rejected, Tampered) as error:
             self.failure = error
             raise
 

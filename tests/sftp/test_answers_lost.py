@@ -163,6 +163,21 @@ def test_every_row_has_its_one_answer_when_nothing_is_left(
     holds(folder, interrupted)
 
 
+def test_what_was_promised_of_an_original_that_is_lost_in_its_middle_stands(
+    interrupted: Interrupted, tmp_path: Path
+) -> None:
+    folder = interrupted.again(tmp_path)
+    damaged(answer(folder, ""), cut_before_the_last_block)
+    with open_place(folder, allowed(folder, interrupted), interrupted.keys) as place:
+        entry = place.answered(NAME)
+        results = person(place, interrupted).results(NAME)
+        assert (entry.state, entry.code) == ("answered", "tampered.file")
+        assert stopped(interrupted.folder).position <= entry.position < ROWS
+        assert [line["outcome"] for line in results] == interrupted.answers[: entry.position]
+        summary = person(place, interrupted).summary(NAME)
+        assert (summary["received"], summary["code"]) == (entry.position, "tampered.file")
+
+
 def test_an_answer_that_is_spoilt_while_it_grows_has_its_file_tried_again(tmp_path: Path) -> None:
     tree = Tree(tmp_path, FileKeysHeld())
     entry = Entry("id", "cso", CSV, NAME, State.TAKEN, 0, 0, "")
