@@ -20,7 +20,6 @@ from contracts.errors import Invalid
 from crypto.batch import MESSAGE_MAX_BYTES
 from crypto.evidence import EVIDENCE_MAX_BYTES, open_evidence
 from gateway import observe
-from gateway.cli._explained import Explained
 from gateway.consumer import sidecar
 from gateway.consumer.answers import Answers
 from gateway.consumer.consumer import Consumer, State
@@ -33,7 +32,7 @@ Load = Callable[[], Settings]
 """Reads the configuration."""
 
 
-@click.group("open", cls=Explained, invoke_without_command=True)
+@click.group("open", invoke_without_command=True)
 @click.option(
     "--config",
     default="consumer.yaml",
