@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from steps import Point
+from support.draining import eventually
 
 from gateway.demo.running import Running
 from gateway.demo.site import Site
@@ -53,7 +54,10 @@ class Mortal:
         written = self._file.with_suffix(".new")
         written.write_text(json.dumps(asdict(point)))
         written.rename(self._file)
-        self.running.wait_for("watch.armed")
+        # Some points it comes to by itself, before it can say that it is armed.
+        assert eventually(
+            lambda: {"watch.armed", "watch.reached"} & {line.get("event") for line in self.running.said}
+        )
 
     def die(self) -> None:
         """Wait until it, or the child that gets to the point, has died there."""

@@ -88,6 +88,8 @@ def test_a_new_agency_joins_by_files_alone_and_exchanges_a_record(running: Excha
     assert eventually(lambda: record_id in authority.seen())
     with participant(running.site, "hospitals", running.site.inbox_url) as box:
         answers: list[dict] = []
+        # Each process looks at the registry for itself.
+        assert eventually(lambda: box.get("/v1/inbox").status_code == 200)
         assert eventually(lambda: answers.extend(inbox(box)) or answers)
     assert [one["event"]["data"]["event_id"] for one in answers] == [record_id]
     kinds = ["record.accepted", "record.delivered", "record.disposed"]
