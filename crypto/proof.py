@@ -29,8 +29,13 @@ class Proof:
 
 def format_proof(index: int, path: Sequence[bytes], note: str) -> str:
     """Write a proof: index of the leaf, its siblings from the leaf up, and a signed note verbatim."""
+    return proof_head(index, path) + note
+
+
+def proof_head(index: int, path: Sequence[bytes]) -> str:
+    """Write what stands in a proof before its note."""
     lines = _line(path[0]) + _upper(tuple(path[1:])) if path else ""
-    return f"{_VERSION}\nindex {index}\n{lines}\n{note}"
+    return f"{_VERSION}\nindex {index}\n{lines}\n"
 
 
 def parse_proof(text: str) -> Proof:

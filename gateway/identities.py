@@ -33,29 +33,30 @@ class Certificates:
         self._in_force = in_force
         self._refusals = refusals
         self._now = now
-        self._known: dict[str, tuple[float, str]] = {}
+        self._known: dict[bytes, tuple[float, str, Origin]] = {}
         self._known_of = in_force()
 
     def identify(self, certificate: bytes | None) -> tuple[str, Origin]:
         """See `ports.Identities.identify`."""
-        mark = fingerprint(certificate) if certificate else ""
-        try:
-            return self._identified(certificate, mark), Origin(certificate=mark)
-        except Rejected as error:
-            self._refusals.stranger(error.code, mark)
-            raise
-
-    def _identified(self, certificate: bytes | None, mark: str) -> str:
         if certificate is None:
+            self._refusals.stranger("identity.certificate_missing", "")
             raise Rejected("identity.certificate_missing", "a client certificate must be shown")
         snapshot, now = self._in_force(), self._now()
         if snapshot is not self._known_of or len(self._known) >= CACHE_MAX:
             self._known_of, self._known = snapshot, {}
-        until, agency = self._known.get(mark, (0.0, ""))
-        if now.timestamp() >= until:
-            agency = _agency(snapshot, certificate, mark, now)
-            self._known[mark] = now.timestamp() + CACHED_S, agency
-        return agency
+        known = self._known.get(certificate)
+        if known is None or now.timestamp() >= known[0]:
+            found = self._found(snapshot, certificate, now)
+            known = self._known[certificate] = (now.timestamp() + CACHED_S, *found)
+        return known[1:]
+
+    def _found(self, snapshot: Snapshot, certificate: bytes, now: datetime) -> tuple[str, Origin]:
+        mark = fingerprint(certificate)
+        try:
+            return _agency(snapshot, certificate, mark, now), Origin(certificate=mark)
+        except Rejected as error:
+            self._refusals.stranger(error.code, mark)
+            raise
 
 
 def _agency(snapshot: Snapshot, certificate: bytes, mark: str, now: datetime) -> str:

@@ -242,11 +242,11 @@ class Outcome(msgspec.Struct, frozen=True):
     batch: BatchReceipt | None = None
     reference: str = ""
 
-    def receipt(self) -> Receipt:
-        """Return the record's own receipt, with its inclusion proof; only for records promised just now."""
+    def receipt_json(self) -> bytes:
+        """Return the record's own receipt, with its inclusion proof, as JSON; only for records promised just now."""
         if self.batch is None:
             raise ValueError("only a record promised just now carries its batch's receipt")
-        return self.batch.expand(self.index, self.record_id, self.salt, self.entry)
+        return self.batch.expand_json(self.index, self.record_id, self.salt, self.entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import contracts
 from crypto.seal import Draft
 from gateway.child import Child, Died, answer, asked
 from gateway.errors import Unavailable
-from gateway.interpreter import collect, collect_when_told, keep_freed_memory
+from gateway.interpreter import collect, collect_when_told, keep_freed_memory, work_in_batches
 from gateway.observe import frames
 from gateway.prepare import prepare
 from gateway.records import (
@@ -124,6 +124,7 @@ def _raised(failure: _Failure) -> Unavailable:
 def _work(wire: socket.socket, folder: Path, profile: contracts.Profile) -> None:
     """Answer questions until nobody asks any more: the parent has ended the wire, or itself."""
     keep_freed_memory()
+    work_in_batches()
     catalogues = _Catalogues(folder, profile)
     collect_when_told()
     with wire.makefile("rb") as questions:

@@ -44,7 +44,7 @@ class Lines:
             if outcome.batch is None or outcome.status is Status.QUARANTINED:
                 members = _members(outcome)
                 if outcome.batch is not None:
-                    members["receipt"] = msgspec.Raw(outcome.receipt().to_json())
+                    members["receipt"] = msgspec.Raw(outcome.receipt_json())
                 lines.append(members)
                 continue
             if outcome.batch is not self._batch:
@@ -107,10 +107,9 @@ def document(
     separator = b""
     for outcome in outcomes:
         members = _members(outcome)
-        evidence: Evidence | None = earlier.get(outcome.record_id)
         if outcome.batch is not None:
-            evidence = outcome.receipt()
-        if evidence is not None:
+            members["receipt"] = orjson.Fragment(outcome.receipt_json())
+        elif evidence := earlier.get(outcome.record_id):
             members["receipt"] = orjson.Fragment(evidence.to_json())
         yield separator + orjson.dumps(members)
         separator = b","

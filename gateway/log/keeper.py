@@ -21,7 +21,12 @@ from crypto.receipt import BatchReceipt
 from gateway import observe
 from gateway.child import answer, asked
 from gateway.errors import Unavailable
-from gateway.interpreter import keep_freed_memory, share_the_interpreter, spare_the_collector
+from gateway.interpreter import (
+    keep_freed_memory,
+    share_the_interpreter,
+    spare_the_collector,
+    work_in_batches,
+)
 from gateway.log import wire
 from gateway.log.committer import Committer
 from gateway.log.requests import Append, Close, Note, Release, Sent
@@ -52,6 +57,7 @@ def keep(asker: socket.socket, setup: Setup) -> None:
     observe.configure("serve")
     share_the_interpreter()
     keep_freed_memory()
+    work_in_batches()
     with closing(Connection(setup.address, setup.ca_pem, timeout_s=setup.timeout_s)) as connection:
         bao = Borrowed(connection)
         answering = threading.Lock()

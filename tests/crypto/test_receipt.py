@@ -75,6 +75,8 @@ def test_a_batch_receipt_is_small_and_expands_to_the_same_receipts(promised):
     assert batch.first == 3
     for receipt in promised.receipts:
         assert batch.expand(receipt.index, receipt.record_id, receipt.salt, receipt.entry) == receipt
+        expanded = batch.expand_json(receipt.index, receipt.record_id, receipt.salt, receipt.entry)
+        assert expanded == receipt.to_json()
 
 
 def test_a_batch_receipt_promises_nothing_for_other_entries(promised):

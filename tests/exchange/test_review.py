@@ -13,7 +13,7 @@ from support.stores import Store
 import contracts
 from crypto.entry import parse_entry
 from crypto.hpke import PrivateKey, Suite
-from crypto.receipt import verify_logged
+from crypto.receipt import Receipt, verify_logged
 from gateway import exchange
 from gateway.log.quarantine import waiting
 from gateway.prepare import prepare
@@ -93,7 +93,7 @@ async def test_its_sender_is_told_with_a_receipt_and_the_rest_goes_on(store):
     assert fates(outcomes) == ["accepted", "quarantined", "accepted"]
     quarantined = outcomes[1]
     assert quarantined.warnings == ("review.nid.sex",)
-    assert verify_logged(quarantined.receipt(), store.policy("moh")).size == 4
+    assert verify_logged(Receipt.from_json(quarantined.receipt_json()), store.policy("moh")).size == 4
     assert [one.count for one in store.outbox.waiting(10)] == [2]
 
 

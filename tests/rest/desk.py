@@ -139,7 +139,7 @@ class Desk:
             outcome = Outcome(
                 position, Status.ACCEPTED, identifier, lane.name, before.size + n, salt, entry, batch=batch
             )
-            self.promises[identifier] = (submission.sender, outcome.receipt())
+            self.promises[identifier] = (submission.sender, Receipt.from_json(outcome.receipt_json()))
             outcomes[position] = outcome
         answered = [outcomes[position] for position in sorted(outcomes)]
         self._count(submission, answered, complete=False)
