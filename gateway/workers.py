@@ -1,11 +1,13 @@
 """Worker processes for `prepare`: as many as there are cores, and nothing is lost when one dies.
 
 A worker answers one question after the other. Preparing is pure, so what one was killed over is simply asked again.
+Where cores are few, a small group is prepared by whoever asks: the way to a worker and back costs as much.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -30,6 +32,9 @@ from gateway.records import (
 from gateway.settled import Settled
 
 ATTEMPTS = 3
+SMALL_RECORDS = 64
+SMALL_BYTES = 1 << 16
+"""What is at most this is a small group: the event loop is kept from others for some milliseconds."""
 
 log = structlog.get_logger()
 
@@ -41,11 +46,19 @@ class Workers:
         folder: the contracts' folder, which every worker reads for itself.
         profile: `synthetic` or `production`: which national IDs the contracts let pass.
         count: how many processes, at least 1.
+        at_hand: returns the contracts in force, so that small groups need no worker; None when each does.
     """
 
-    def __init__(self, folder: Path, profile: contracts.Profile, count: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        profile: contracts.Profile,
+        count: int,
+        at_hand: Callable[[], contracts.Catalogue] | None = None,
+    ) -> None:
         self._folder = folder
         self._profile = profile
+        self._at_hand = at_hand
         self._workers: list[Child] = []
         try:
             for _ in range(count):
@@ -55,22 +68,29 @@ class Workers:
             raise
 
     async def __call__(self, terms: Terms, parts: tuple[Part, ...], settled: Settled) -> Batch:
-        """Prepare the records of `parts` in whichever process has least to do; see `ports.Prepare`."""
-        question = _ENCODER.encode(_Question(terms, parts, settled))
-        for _ in range(ATTEMPTS):
-            try:
-                found = _ANSWER.decode(await self._least_busy().ask(question))
-            except Died:
-                continue
-            if found.failure is not None:
-                raise _raised(found.failure)
-            return Batch(terms, parts, found.draft, found.kept, found.refused, found.repeated, found.held)
-        raise Unavailable("unavailable.workers", "the processes that prepare records keep dying")
+        """Prepare the records of `parts`, here or in whichever process has least to do; see `ports.Prepare`."""
+        question = _Question(terms, parts, settled)
+        catalogue = self._at_hand() if self._at_hand is not None and _small(parts) else None
+        if catalogue is not None and catalogue.digest == terms.catalogue:
+            found = _answered(question, lambda _: catalogue)
+        else:
+            found = await self._asked(_ENCODER.encode(question))
+        if found.failure is not None:
+            raise _raised(found.failure)
+        return Batch(terms, parts, found.draft, found.kept, found.refused, found.repeated, found.held)
 
     def close(self) -> None:
         """End the processes; nobody may be waiting for them."""
         for worker in self._workers:
             worker.end()
+
+    async def _asked(self, question: bytes) -> _Answer:
+        for _ in range(ATTEMPTS):
+            try:
+                return _ANSWER.decode(await self._least_busy().ask(question))
+            except Died:
+                continue
+        raise Unavailable("unavailable.workers", "the processes that prepare records keep dying")
 
     def _least_busy(self) -> Child:
         """Return the worker with the fewest questions before it, after replacing those that died."""
@@ -79,6 +99,11 @@ class Workers:
                 worker.end()
                 self._workers[n] = Child("isnad-worker", _work, self._folder, self._profile)
         return min(self._workers, key=lambda worker: worker.waiting)
+
+
+def _small(parts: Sequence[Part]) -> bool:
+    octets = [len(record.octets) for part in parts for record in part.records]
+    return len(octets) <= SMALL_RECORDS and sum(octets) <= SMALL_BYTES
 
 
 class _Question(msgspec.Struct, array_like=True):
@@ -129,13 +154,13 @@ def _work(wire: socket.socket, folder: Path, profile: contracts.Profile) -> None
     collect_when_told()
     with wire.makefile("rb") as questions:
         for number, question in asked(questions):
-            answer(wire, number, _ENCODER.encode(_answered(_QUESTION.decode(question), catalogues)))
+            answer(wire, number, _ENCODER.encode(_answered(_QUESTION.decode(question), catalogues.of)))
             collect()
 
 
-def _answered(question: _Question, catalogues: _Catalogues) -> _Answer:
+def _answered(question: _Question, catalogue_of: Callable[[str], contracts.Catalogue]) -> _Answer:
     try:
-        catalogue = catalogues.of(question.terms.catalogue)
+        catalogue = catalogue_of(question.terms.catalogue)
         batch = prepare(catalogue, question.terms, question.parts, question.settled)
     except Unavailable as error:
         return _Answer(_Failure(error.code, error.rule))

@@ -39,6 +39,9 @@ from gateway.rules import ByRegistry, Keys
 from gateway.settings import Settings
 from gateway.workers import Workers
 
+FEW_CORES = 2
+"""With so many the listening process prepares small groups itself: it, the log and a worker would each want one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -121,7 +124,13 @@ async def engine(folder: Path, settings: Settings) -> AsyncIterator[Engine]:
         quotas = Quotas(time.monotonic)
         rules = ByRegistry(lambda: living.current, keys, quotas, settings.suite, refusals)
         # The way in.
-        workers = Workers(in_force.current, settings.profile, settings.workers or os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+        workers = Workers(
+            in_force.current,
+            settings.profile,
+            settings.workers or cores,
+            None if cores > FEW_CORES else lambda: living.current.catalogue,
+        )
         stack.enter_context(closing(workers))
         # The way on.
         queue = stack.enter_context(

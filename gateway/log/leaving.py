@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from crypto.seal import encode
-from gateway.log.store import place_of
 
-# One row, because Python gives up its lock for each. An entry holds no line feed: RFC 8785 escapes it.
-_ENTRIES = """
-SELECT group_concat(CAST(octets AS TEXT), char(10))
-FROM (SELECT octets FROM entry WHERE place >= ? AND place < ? ORDER BY place)
+# All entries in one value: Python gives up its lock for each row. An entry holds no line feed: RFC 8785 escapes it.
+_PARTS = """
+packed,
+(SELECT group_concat(CAST(octets AS TEXT), char(10))
+ FROM (SELECT octets FROM entry WHERE entry.place >= {first} AND entry.place < {end} ORDER BY place)),
+(SELECT note FROM checkpoint WHERE checkpoint.place = {end})
 """
 
 
-def message_body(db: sqlite3.Connection, lane: int, first: int, count: int, packed: bytes) -> bytes:
-    """Return the queue message of a batch of the lane with this number: `count` records from index `first` on."""
-    end = place_of(lane, first + count)
-    (entries,) = db.execute(_ENTRIES, (place_of(lane, first), end)).fetchone()
-    (note,) = db.execute("SELECT note FROM checkpoint WHERE place = ?", (end,)).fetchone()
+def body_parts(first: str, count: str) -> str:
+    """Return the SQL columns of which `message_body` makes a message, in a query with a column `packed`.
+
+    `first` and `count` are SQL for the place of the message's first record and for their number.
+    """
+    return _PARTS.format(first=first, end=f"{first} + {count}")
+
+
+def message_body(packed: bytes, entries: str, note: str) -> bytes:
+    """Return a batch's queue message, of the columns that `body_parts` names."""
     return encode(packed, entries.split("\n"), note)

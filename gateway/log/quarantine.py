@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from crypto.entry import parse_entry, record_id
 from gateway.log.chains import Standing, standings
 from gateway.log.decisions import DECISIONS
-from gateway.log.leaving import message_body
+from gateway.log.leaving import body_parts, message_body
 from gateway.log.promises import promised
 from gateway.log.proofs import lane_named
 from gateway.log.store import located, place_of
 from gateway.records import Message
+
+_PARTS = body_parts("quarantine.place", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,12 @@ def message(db: sqlite3.Connection, identifier: str) -> Message | None:
     Raises:
         ValueError: not a record id.
     """
-    query = "SELECT place, batch, recipient, contract, packed FROM quarantine WHERE place = ?"
+    query = f"SELECT batch, recipient, contract, {_PARTS} FROM quarantine WHERE place = ?"  # noqa: S608  constants
     row = db.execute(query, (_place(db, identifier),)).fetchone()
     if row is None:
         return None
-    place, batch, recipient, contract, packed = row
-    return Message(batch, f"{recipient}.{contract}", message_body(db, *located(place), 1, packed))
+    batch, recipient, contract, *parts = row
+    return Message(batch, f"{recipient}.{contract}", message_body(*parts))
 
 
 def _found(db: sqlite3.Connection, which: str, *values: int) -> Iterator[Waiting]:

@@ -17,21 +17,26 @@ from crypto.hpke import Suite
 from gateway.errors import Unavailable
 from gateway.records import Framed, Part, Terms
 from gateway.settled import Settled, Verdict
-from gateway.workers import Workers
+from gateway.workers import SMALL_BYTES, SMALL_RECORDS, Workers
 
 NOW_MS = 1_782_864_000_000
 GROUPS = 12
 
 
 @pytest.fixture(scope="module")
-def terms() -> Terms:
-    catalogue = contracts.load(SHIPPED, profile="synthetic")
+def catalogue() -> contracts.Catalogue:
+    return contracts.load(SHIPPED, profile="synthetic")
+
+
+@pytest.fixture(scope="module")
+def terms(catalogue) -> Terms:
     return replace(terms_of(suite=Suite.HYBRID), catalogue=catalogue.digest)
 
 
-@pytest.fixture
-async def workers():
-    with closing(Workers(SHIPPED, "synthetic", 2)) as made:
+@pytest.fixture(params=["each group by a worker", "small groups by who asks"])
+async def workers(request, catalogue):
+    at_hand = (lambda: catalogue) if request.param == "small groups by who asks" else None
+    with closing(Workers(SHIPPED, "synthetic", 2, at_hand)) as made:
         yield made
 
 
@@ -112,3 +117,31 @@ async def test_nobody_is_left_behind_when_the_workers_are_closed(terms):
         await made(terms, part(0), Settled())
         assert processes()
     assert not processes()
+
+
+@pytest.mark.parametrize(
+    ("count", "digest", "by_a_worker"),
+    [
+        (SMALL_RECORDS, "", False),
+        (SMALL_RECORDS + 1, "", True),
+        (1, "0" * 64, True),  # of contracts that are in force no longer, or not yet
+    ],
+)
+async def test_a_worker_is_asked_for_what_is_large_or_of_other_contracts(
+    catalogue, terms, count, digest, by_a_worker
+):
+    at_hand = replace(catalogue, digest=digest or catalogue.digest)
+    with closing(Workers(SHIPPED, "synthetic", 1, lambda: at_hand)) as made:
+        asking = asyncio.ensure_future(made(terms, part(0, count), Settled()))
+        await asyncio.sleep(0)
+        assert asking.done() is not by_a_worker
+        assert len((await asking).kept) == count
+
+
+async def test_a_few_long_records_are_not_small(catalogue, terms):
+    long = (Part("submission", ORIGIN, NOW_MS, (Framed(1, b" " * SMALL_BYTES + notification(1).rstrip()),)),)
+    with closing(Workers(SHIPPED, "synthetic", 1, lambda: catalogue)) as made:
+        asking = asyncio.ensure_future(made(terms, long, Settled()))
+        await asyncio.sleep(0)
+        assert not asking.done()
+        await asking
