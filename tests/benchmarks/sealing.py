@@ -19,7 +19,7 @@ from contracts.folder import SHIPPED
 from crypto.hpke import Suite
 from crypto.merkle import EMPTY_ROOT, Frontier
 from crypto.note import Checkpoint
-from crypto.seal import BatchHeader, Draft, Unsealed, encode, seal
+from crypto.seal import BatchHeader, Draft, Unsealed, encode, pack, seal
 from gateway.prepare import prepare
 from gateway.records import Framed, Part
 from gateway.settled import Settled
@@ -59,7 +59,8 @@ def _figures(suite: Suite, aes: float) -> list[Figure]:
         made = seal(header, unsealed, terms.recipient_keys)
         grown = Frontier(0, ()).append(made.leaves)
         (note,) = signer.sign([Checkpoint(ORIGIN_OF_LANE, grown.size, grown.root())], NOW_MS // 1000)
-        encode(made, Frontier(0, ()), note, Checkpoint(ORIGIN_OF_LANE, 0, EMPTY_ROOT), ())
+        packed = pack(made, Frontier(0, ()), Checkpoint(ORIGIN_OF_LANE, 0, EMPTY_ROOT), ())
+        encode(packed, [entry.decode() for entry in made.entries], note)
 
     name, unit = f"{suite.value}, {BATCH} x 1 KiB", "records/s per core"
     limit = "AES-256-GCM alone, encrypting 1 KiB"
