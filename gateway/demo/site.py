@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,8 @@ BROKER_ACCOUNT = "gateway"
 BROKER_DELIVERY = "delivery"
 BROKER_READER = "nea"
 BROKER_PASSWORD = "ISNAD_RABBITMQ_PASSWORD"  # noqa: S105  the variable's name
+_FIRST_PORT = 10_000
+_FIRST_EPHEMERAL_PORT = 32_768  # Linux's own default of net.ipv4.ip_local_port_range
 
 
 @dataclass(slots=True)
@@ -220,15 +224,18 @@ def in_memory(octets: bytes) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that were free just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+    """Return ports of 127.0.0.1 that were free just now.
+
+    They are below those that Linux gives to connections: else one of another process may get such a port before
+    the server that it is for is up.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        port = _FIRST_PORT + secrets.randbelow(_FIRST_EPHEMERAL_PORT - _FIRST_PORT)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            found.add(port)
+    return list(found)
 
 
 def replace_file(path: Path, octets: bytes) -> None:
