@@ -93,17 +93,16 @@ async def promise(
     # Step 4. Conform each record to its contract and seal those that do; a bad record refuses only itself.
     # One that an officer has to look at is sealed for itself.
     batch = await prepare(terms, parts, settled)
-    # What was sent first is logged first, whichever worker was faster.
-    async with turn:
-        # Step 5. Log entries, promises, signed checkpoints and messages: one transaction, all or nothing. A message
-        # goes into the outbox, or into the quarantine until it is decided about.
-        while isinstance(answer := await log.append(batch), Known):
-            # Some were promised before. The same content keeps its first receipt; other content under the same
-            # reference is refused. So is what corrects or voids nothing. None of these is sealed twice, so the rest
-            # is sealed again, under new keys.
-            earlier.update({known.record_id: known for known in answer.promises})
-            settled.learn(answer)
-            batch = await prepare(terms, parts, settled)
+    # Step 5. Log entries, promises, signed checkpoints and messages: one transaction, all or nothing. A message goes
+    # into the outbox, or into the quarantine until it is decided about. All in its turn: what was sent first is
+    # logged first, whichever worker was faster.
+    while isinstance(answer := await turn.append(batch, log), Known):
+        # Some were promised before. The same content keeps its first receipt; other content under the same reference
+        # is refused. So is what corrects or voids nothing. None of these is sealed twice, so the rest is sealed
+        # again, under new keys.
+        earlier.update({known.record_id: known for known in answer.promises})
+        settled.learn(answer)
+        batch = await prepare(terms, parts, settled)
     # Step 6. Answer every record: a receipt, an earlier receipt, or a refusal.
     return by_part(answer, earlier)
 

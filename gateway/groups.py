@@ -9,25 +9,39 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from itertools import count
+from typing import Protocol
 
 from gateway.errors import Unavailable
-from gateway.records import Outcomes, Part, Terms
+from gateway.ports import Log
+from gateway.records import Batch, Outcomes, Part, SealedBatch, Terms
+from gateway.settled import Early, Known
 
 MAX_RECORDS = 256
 MAX_BYTES = 1 << 20
-IN_FLIGHT = 4
+IN_FLIGHT = 6
 """Groups of one agreement that are prepared or appended at a time: enough to keep cores and log busy."""
 IN_FLIGHT_PARTIAL = 2
 """The same for groups that are not full, which cost more a record: one is prepared while the other is logged."""
 
 Keep = Callable[[Terms, Part], Awaitable[Outcomes]]
-Turn = AbstractAsyncContextManager[None]
-"""A group's turn to be logged: entered once the groups of the agreement that were taken before are in the log.
-
-Entering raises `Unavailable` when one of them is not, and held records of a submission that goes on in this one.
-"""
+_NUMBERS = count(1)
+"""Of the groups of this process, by which its log tells which one follows which."""
 _Waiting = tuple[Part, asyncio.Future[Outcomes]]
+
+
+class Turn(Protocol):
+    """A group's turn to be logged: after the groups of the agreement that were taken before."""
+
+    async def append(self, batch: Batch, log: Log) -> SealedBatch | Known:
+        """Append a batch of the group; to be called until the log has nothing more to say of it.
+
+        Raises:
+            Unavailable: as `Log.append`; or a group before this one is not in the log, and held records of a
+                submission that goes on in this one. Nothing was written.
+        """
+
+
 Promised = Callable[[Terms, tuple[Part, ...], Turn], Awaitable[tuple[Outcomes, ...]]]
 
 
@@ -90,30 +104,44 @@ class Groups:
                 del self._lines[terms]
 
 
-class _Turn(AbstractAsyncContextManager[None]):
-    """Implements `Turn`: one group after the other, also when one fails before its turn."""
+class _Turn:
+    """Implements `Turn`: one group after the other, also when one fails before its turn.
+
+    A group goes to the log as soon as the one before has gone there, so that a round of the log takes several. It
+    names the one that it follows, and the log takes it only after that.
+    """
 
     def __init__(self, before: _Turn | None, submissions: set[str], interrupted: set[str]) -> None:
+        self.number = next(_NUMBERS)
+        self.submissions = submissions
+        self.sent = asyncio.Event()
+        self.over = asyncio.Event()
         self._before = before
         self._interrupted = interrupted
-        self.over = asyncio.Event()
-        self.submissions = submissions
 
-    async def __aenter__(self) -> None:
-        await self._those_before()
-        if not self.submissions.isdisjoint(self._interrupted):
-            raise Unavailable("unavailable.busy", "what was sent before must be logged first")
-
-    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        if failed is None:
+    async def append(self, batch: Batch, log: Log) -> SealedBatch | Known:
+        """See `Turn.append`."""
+        while isinstance(answer := await self._append(batch, log), Early):
+            await self._those_before()
+        if isinstance(answer, SealedBatch):
             self.over.set()
-            # The next group goes to the log before this one's senders are answered: the log need not wait for that.
-            await asyncio.sleep(0)
+        return answer
 
     async def passed(self) -> None:
         """Let the next group go, if it may not already: it waits for this one only, so this one for those before."""
         await self._those_before()
+        self.sent.set()
         self.over.set()
+
+    async def _append(self, batch: Batch, log: Log) -> SealedBatch | Known | Early:
+        before = self._before
+        if before is not None:
+            await before.sent.wait()
+        if not self.submissions.isdisjoint(self._interrupted):
+            raise Unavailable("unavailable.busy", "what was sent before must be logged first")
+        self.sent.set()  # Who waits for that goes on when this method pauses: the batch is with the log by then.
+        after = 0 if before is None or before.over.is_set() else before.number
+        return await log.append(batch, self.number, after)
 
     async def _those_before(self) -> None:
         if self._before is not None:

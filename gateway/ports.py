@@ -26,7 +26,7 @@ from gateway.records import (
     Submission,
     Terms,
 )
-from gateway.settled import Known, Settled
+from gateway.settled import Early, Known, Settled
 
 
 class Rules(Protocol):
@@ -88,12 +88,16 @@ class Prepare(Protocol):
 class Log(Protocol):
     """The exchange log: lanes, promises and the outbox, in one store."""
 
-    async def append(self, batch: Batch) -> SealedBatch | Known:
+    async def append(self, batch: Batch, number: int = 0, after: int = 0) -> SealedBatch | Known | Early:
         """Append a batch's entries to its lane and its message to the outbox, in one transaction.
 
+        `number`, from 1, names the batch among those of this process, and `after` the one that has to be in the log
+        before; 0 stands for none. Batches are taken in the order of the calls, and several may get one transaction.
+
         The messages of records that are held go into the quarantine. When this returns a `SealedBatch`, entries,
-        promises, signed checkpoints and messages are durable together. When it returns `Known`, nothing of the batch
-        was written: something in it was promised before, or corrects or voids what does not stand.
+        promises, signed checkpoints and messages are durable together. Otherwise nothing of the batch was written.
+        `Known`: something in it was promised before, or corrects or voids what does not stand. `Early`: the log does
+        not have the batch `after`, or has it no longer in mind.
 
         Raises:
             Unavailable: the signer or the store cannot do it now, or the outbox is full. Nothing was written.

@@ -43,6 +43,11 @@ class Known:
     chained: tuple[tuple[str, Verdict], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Early:
+    """The answer to a batch that came before the one it follows was in the log; nothing of it was appended."""
+
+
 @dataclass(slots=True)
 class Settled:
     """What the log has said so far of records that wait to be appended, by record id.

@@ -27,7 +27,7 @@ from gateway.log.spool import spool_rows
 from gateway.moments import now_ms
 from gateway.ports import Outgoing
 from gateway.records import Batch, Event, Part, SealedBatch, Terms
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 __all__ = ["LogApart", "Setup"]
 
@@ -59,13 +59,15 @@ class LogApart:
         """
         await self._ask(wire.Start())
 
-    async def append(self, batch: Batch) -> SealedBatch | Known:
+    async def append(self, batch: Batch, number: int = 0, after: int = 0) -> SealedBatch | Known | Early:
         """See `ports.Log.append`."""
         began = time.monotonic()
-        reply = await self._ask(wire.Append(_without_secrets(batch)))
+        reply = await self._ask(wire.Append(_without_secrets(batch), number, after))
         metrics.APPEND_SECONDS.observe(time.monotonic() - began)
         if isinstance(reply, wire.Before):
             return reply.known
+        if isinstance(reply, wire.TooEarly):
+            return Early()
         sealed = _as(wire.Sealed, reply)
         if batch.kept:
             metrics.BATCH_RECORDS.observe(len(batch.kept))

@@ -28,7 +28,7 @@ from gateway.log.store import insert, open_writer, select, transaction
 from gateway.moments import now_ms
 from gateway.ports import Outgoing
 from gateway.records import Batch, Event, SealedBatch, Terms
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 POLL_S = 0.2
 """How long an event may wait in the spool when nothing else does."""
@@ -66,9 +66,9 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="log-committer")
         self._thread.start()
 
-    async def append(self, batch: Batch) -> SealedBatch | Known:
+    async def append(self, batch: Batch, number: int = 0, after: int = 0) -> SealedBatch | Known | Early:
         """See `ports.Log.append`."""
-        return await asyncio.wrap_future(self.put(Append(batch)).future)
+        return await asyncio.wrap_future(self.put(Append(batch, number, after)).future)
 
     async def note(self, events: Sequence[Event]) -> Sequence[Receipt]:
         """See `ports.Log.note`.

@@ -31,7 +31,7 @@ from gateway.log import wire
 from gateway.log.committer import Committer
 from gateway.log.requests import Append, Close, Note, Release, Sent
 from gateway.records import SealedBatch
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 T = TypeVar("T")
 
@@ -91,8 +91,8 @@ def _do(committer: Committer, question: wire.Question, reply: Callable[[wire.Rep
     match question:
         case wire.Start():
             reply(wire.Done())
-        case wire.Append(batch):
-            _when(committer.put(Append(batch)).future, _sealed, reply)
+        case wire.Append(batch, number, after):
+            _when(committer.put(Append(batch, number, after)).future, _sealed, reply)
         case wire.Note(events):
             _when(committer.put(Note(events)).future, lambda receipts: wire.Receipts(list(receipts)), reply)
         case wire.Close(row):
@@ -116,7 +116,9 @@ def _when(future: Future[T], said: Callable[[T], wire.Reply], reply: Callable[[w
     future.add_done_callback(done)
 
 
-def _sealed(answered: SealedBatch | Known) -> wire.Reply:
+def _sealed(answered: SealedBatch | Known | Early) -> wire.Reply:
+    if isinstance(answered, Early):
+        return wire.TooEarly()
     if isinstance(answered, Known):
         return wire.Before(answered)
     together = None if answered.receipt is None else _end(answered.receipt)

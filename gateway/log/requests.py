@@ -13,15 +13,17 @@ from gateway.log.store import Row
 from gateway.log.writing import submission_digest
 from gateway.moments import now_ms
 from gateway.records import Batch, Event, SealedBatch, Terms
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """Append a batch and put its message into the outbox."""
+    """Append a batch and put its message into the outbox; `number` and `after` as in `ports.Log.append`."""
 
     batch: Batch
-    future: Future[SealedBatch | Known] = field(default_factory=Future)
+    number: int = 0
+    after: int = 0
+    future: Future[SealedBatch | Known | Early] = field(default_factory=Future)
 
 
 @dataclass(slots=True, eq=False)

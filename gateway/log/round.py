@@ -65,6 +65,7 @@ class Round:
     checkpoints: dict[Where, Checkpoint] = field(default_factory=dict)
     sealed: list[Sealed] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # of batches that others may follow
     disposed: list[Noted] = field(default_factory=list)
     decided: dict[int, Decided] = field(default_factory=dict)  # by the record's place
     promised: dict[str, tuple[int, Kept]] = field(default_factory=dict)  # with the record's place

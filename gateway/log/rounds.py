@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -21,11 +22,13 @@ from gateway.log.tags import Tags
 from gateway.log.writing import Stale, write
 from gateway.moments import now_ms
 from gateway.records import Batch, Event, SealedBatch
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 ATTEMPTS = 5
 RELEASE_MAX = 256
 """Held batches let go in one round."""
+REMEMBERED = 4096
+"""Batches whose numbers are kept in mind: more than there are on their way at a time."""
 _LANES = "SELECT id, name FROM lane"
 _LAST_TIME = """
 SELECT coalesce(max((SELECT max(time_ms) FROM checkpoint WHERE place >> 48 = lane.id)), 0) FROM lane
@@ -48,6 +51,7 @@ class Rounds:
         self._origin = origin
         self._outbox_max_bytes = outbox_max_bytes
         self._state: State | None = None
+        self._logged: dict[int, None] = {}  # the numbers of batches, oldest first
 
     def do(self, requests: Sequence[Signed], *, with_spool: bool) -> list[Answer]:
         """Write one round and return how its requests are answered; if this raises, nothing was written.
@@ -105,6 +109,7 @@ class Rounds:
                 names={**state.names, **{lane.number: name for name, lane in round_.lanes.items()}},
                 outbox_bytes=state.outbox_bytes + added,
             )
+            self._remember(round_.numbers)
             if round_.decided:
                 self.measure_outbox()
         else:
@@ -120,6 +125,8 @@ class Rounds:
     def _append(self, round_: Round, request: Append) -> _AnswerWith:
         """Plan a batch; return how it is answered."""
         batch, future = request.batch, request.future
+        if request.after and request.after not in self._logged and request.after not in round_.numbers:
+            return lambda _: future.set_result(Early())
         known = round_.known(batch)
         chained = () if known else round_.chained(batch)
         if known or chained:
@@ -131,7 +138,14 @@ class Rounds:
             )
             return lambda _: future.set_exception(full)
         placed = round_.append(batch)
+        if request.number:
+            round_.numbers.append(request.number)
         return lambda notes: future.set_result(_sealed(batch, placed, notes))
+
+    def _remember(self, numbers: Sequence[int]) -> None:
+        self._logged.update(dict.fromkeys(numbers))
+        for oldest in [*islice(self._logged, max(len(self._logged) - REMEMBERED, 0))]:
+            del self._logged[oldest]
 
     def _answers_to(self, requests: Sequence[Note], wheres: Sequence[Where]) -> Iterator[Answer]:
         """Return how requests are answered whose events stand at these places, one after the other."""

@@ -22,9 +22,11 @@ class Start(msgspec.Struct, tag=True, array_like=True):
 
 
 class Append(msgspec.Struct, tag=True, array_like=True):
-    """Append a batch; its parts come without their records."""
+    """Append a batch; its parts come without their records. `number` and `after` as in `ports.Log.append`."""
 
     batch: Batch
+    number: int
+    after: int
 
 
 class Note(msgspec.Struct, tag=True, array_like=True):
@@ -82,6 +84,10 @@ class Before(msgspec.Struct, tag=True, array_like=True):
     known: Known
 
 
+class TooEarly(msgspec.Struct, tag=True, array_like=True):
+    """Nothing of the batch was written: the log does not have the one before."""
+
+
 class Receipts(msgspec.Struct, tag=True, array_like=True):
     """A receipt for each event."""
 
@@ -105,7 +111,7 @@ class Failed(msgspec.Struct, tag=True, array_like=True):
     rule: str
 
 
-Reply = Sealed | Before | Receipts | Count | Done | Failed
+Reply = Sealed | Before | TooEarly | Receipts | Count | Done | Failed
 ENCODER = msgspec.msgpack.Encoder()
 ASKED: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
 REPLY: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)

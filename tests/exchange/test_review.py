@@ -1,7 +1,6 @@
 """What somebody has to look at is kept for an officer; what corrects or voids must have something to do it to."""
 
 import os
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from crypto.entry import parse_entry
 from crypto.hpke import PrivateKey, Suite
 from crypto.receipt import Receipt, verify_logged
 from gateway import exchange
+from gateway.groups import Groups
 from gateway.log.quarantine import waiting
 from gateway.prepare import prepare
 from gateway.records import Framed, Origin, Part, Status, Terms
@@ -69,10 +69,8 @@ async def promised(store, *records):
     async def prepared(terms, parts, settled):
         return prepare(CATALOGUE, terms, parts, settled)
 
-    (outcomes,) = await exchange.promise(
-        terms(), (part(*records),), nullcontext(), prepare=prepared, log=store.log
-    )
-    return outcomes
+    groups = Groups(partial(exchange.promise, prepare=prepared, log=store.log))
+    return await groups.keep(terms(), part(*records))
 
 
 def fates(outcomes):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from crypto.entry import record_id
 from crypto.merkle import leaf_hash
 from crypto.note import verify
 from crypto.receipt import verify_logged
+from gateway.errors import Unavailable
+from gateway.log.rounds import REMEMBERED
 from gateway.ports import Log, Outbox, Records, Spool
 from gateway.records import Event, SealedBatch
-from gateway.settled import Known
+from gateway.settled import Early, Known
 
 
 @pytest.fixture
@@ -58,6 +61,43 @@ async def test_known_writes_nothing(store: Store) -> None:
     state = store.records.submission("s-1", "moh")
     assert state is not None
     assert (state.accepted, state.refused) == (1, 0)
+
+
+async def test_a_batch_is_taken_after_the_one_it_follows_and_not_before(store: Store) -> None:
+    terms = terms_of()
+    second = batch_of(terms, ["d/2"])
+    assert isinstance(await store.log.append(second, 2, after=1), Early)
+    assert store.records.history(identifier("d/2"), "moh") == []
+    answers = await asyncio.gather(
+        store.log.append(batch_of(terms, ["d/1"]), 1),
+        store.log.append(second, 2, after=1),
+        store.log.append(batch_of(terms, ["d/1", "d/3"]), 3, after=2),
+        store.log.append(batch_of(terms, ["d/4"]), 4, after=3),
+    )
+    assert [type(answer) for answer in answers] == [SealedBatch, SealedBatch, Known, Early]
+    assert isinstance(await store.log.append(batch_of(terms, ["d/4"]), 4, after=2), SealedBatch)
+
+
+async def test_a_batch_does_not_follow_one_that_could_not_be_written(store: Store) -> None:
+    terms = terms_of()
+    unsound = replace(batch_of(terms, ["d/1", "d/2"]), kept=())
+    answers = await asyncio.gather(
+        store.log.append(unsound, 1),
+        store.log.append(batch_of(terms, ["d/3"]), 2, after=1),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [Unavailable, Early]
+    assert store.records.checkpoint("moh") is None
+
+
+async def test_what_the_log_has_no_longer_in_mind_cannot_be_followed(store: Store) -> None:
+    terms, refusals = terms_of(), batch_of(terms_of("cso"), [], refused=[1])
+    await store.log.append(batch_of(terms, ["d/1"]), 1)
+    await asyncio.gather(*(store.log.append(refusals, 1 + n) for n in range(1, REMEMBERED + 1)))
+    assert isinstance(await store.log.append(batch_of(terms, ["d/2"]), 1 << 20, after=1), Early)
+    assert isinstance(await store.log.append(batch_of(terms, ["d/2"]), 1 << 20, after=2), SealedBatch)
+    store.reopen()
+    assert isinstance(await store.log.append(batch_of(terms, ["d/3"]), 1 << 21, after=1 << 20), Early)
 
 
 async def test_a_lane_is_followed_by_its_checkpoint_tiles_and_entries_alone(store: Store) -> None:
