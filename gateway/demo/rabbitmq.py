@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.demo.local import free_ports, in_memory
 from gateway.demo.pki import Authority, Issued
 from gateway.errors import Unavailable
 
@@ -51,7 +52,7 @@ class Server:
         context = ssl.create_default_context(cadata=self.authority.pem)
         if account:
             issued = self.authority.issue(account)
-            chain = _in_memory(issued.key_pem + issued.chain_pem.encode())
+            chain = in_memory(issued.key_pem + issued.chain_pem.encode())
             context.load_cert_chain(f"/proc/self/fd/{chain}")
             os.close(chain)
         return context
@@ -116,7 +117,7 @@ def start(directory: Path, passwords: Mapping[str, str], extra: str = "") -> Ser
     """
     authority = Authority("RabbitMQ for development")
     certificate = authority.issue("localhost", hosts=("localhost", "127.0.0.1"), server=True)
-    port, *inside = _free_ports(3)
+    port, *inside = free_ports(3)
     memory = SHARED_MEMORY / f"isnad-{uuid.uuid4()}"
     server = Server(directory, port, authority, dict(passwords), certificate, (inside[0], inside[1]), memory)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -231,22 +232,6 @@ def _environment(directory: Path, ports_inside: tuple[int, int]) -> dict[str, st
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(CONFIGURATION / "enabled_plugins"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none",
     }
-
-
-def _in_memory(octets: bytes) -> int:
-    descriptor = os.memfd_create("rabbitmq")
-    os.write(descriptor, octets)
-    return descriptor
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that are free now; they are held until all are found, so no two are the same."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 def _answers(server: Server) -> bool:

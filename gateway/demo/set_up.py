@@ -14,17 +14,10 @@ import yaml
 from crypto.hpke import Suite
 from crypto.openbao.prepare import SERVING, Plan, prepare, read_policies
 from gateway.demo import openbao
+from gateway.demo.local import free_ports
 from gateway.demo.pki import Authority
 from gateway.demo.rabbitmq import Server as Broker
-from gateway.demo.site import (
-    BROKER_ACCOUNT,
-    BROKER_DELIVERY,
-    BROKER_PASSWORD,
-    HOST,
-    Site,
-    free_ports,
-    replace_file,
-)
+from gateway.demo.site import BROKER_ACCOUNT, BROKER_DELIVERY, BROKER_PASSWORD, HOST, Site, replace_file
 
 HERE = Path(__file__).resolve().parents[2]
 SHIPPED = HERE / "config"

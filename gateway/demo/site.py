@@ -6,14 +6,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-import socket
 import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from crypto.openbao.prepare import Prepared, admit
 from gateway.demo import openbao
+from gateway.demo.local import in_memory
 from gateway.demo.pki import Authority, Issued
 from gateway.demo.rabbitmq import Server as Broker
 from gateway.demo.running import Running, listen
@@ -39,8 +37,6 @@ BROKER_ACCOUNT = "gateway"
 BROKER_DELIVERY = "delivery"
 BROKER_READER = "nea"
 BROKER_PASSWORD = "ISNAD_RABBITMQ_PASSWORD"  # noqa: S105  the variable's name
-_FIRST_PORT = 10_000
-_FIRST_EPHEMERAL_PORT = 32_768  # Linux's own default of net.ipv4.ip_local_port_range
 
 
 @dataclass(slots=True)
@@ -214,28 +210,6 @@ class Site:
 def isnad(*arguments: str) -> list[str]:
     """Return the command line of `isnad` in this environment."""
     return [sys.executable, "-m", "gateway.cli", *arguments]
-
-
-def in_memory(octets: bytes) -> int:
-    """Return a descriptor of anonymous memory that holds these octets: for what must not be in a file."""
-    descriptor = os.memfd_create("isnad")
-    os.write(descriptor, octets)
-    return descriptor
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that were free just now.
-
-    They are below those that Linux gives to connections: else one of another process may get such a port before
-    the server that it is for is up.
-    """
-    found: set[int] = set()
-    while len(found) < count:
-        port = _FIRST_PORT + secrets.randbelow(_FIRST_EPHEMERAL_PORT - _FIRST_PORT)
-        with socket.socket() as one, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            found.add(port)
-    return list(found)
 
 
 def replace_file(path: Path, octets: bytes) -> None:

@@ -19,8 +19,9 @@ from support.participants import participant
 from support.sample_records import BORN, JUDGMENTS, NAME, judgment, national_id
 from support.soap import CONTRACT, MESSAGES, PATH, Answer, call, enveloped, message
 
+from gateway.demo.local import free_ports
 from gateway.demo.running import Running
-from gateway.demo.site import HOST, Site, free_ports
+from gateway.demo.site import HOST, Site
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
 

@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.demo.local import free_ports, in_memory
 from gateway.demo.pki import Authority
-from gateway.demo.site import HOST, free_ports, in_memory
+from gateway.demo.site import HOST
 
 START_S = 10.0
 

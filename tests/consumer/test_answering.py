@@ -1,4 +1,3 @@
-import socket
 import time
 
 import pytest
@@ -8,6 +7,7 @@ from consumer_parts import identifier, ledger_at
 from gateway.consumer.answering import Answering, encode
 from gateway.consumer.answers import Answer, Answers, AnswersState, Owed
 from gateway.consumer.dispositions import Disposition
+from gateway.demo.local import free_ports
 from gateway.errors import Rejected, Unavailable
 
 APPLIED = Disposition.of("APPLIED")
@@ -129,9 +129,7 @@ def test_a_submission_refused_as_a_whole_loses_no_answer(answers, answering, des
 
 
 def test_a_gateway_that_is_not_there_is_tried_again(answers, desk):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     answers.keep(given(1))
     with pytest.raises(Unavailable, match=r"unavailable\.gateway"):
         Answering(answers, "nea", f"https://localhost:{port}", client_context(desk.authority)).send()

@@ -12,8 +12,8 @@ import pytest
 from crypto.errors import KeysUnavailable
 from crypto.openbao.connection import Answer, Connection
 from crypto.openbao.wire import ANSWER_MAX_BYTES
+from gateway.demo.local import in_memory
 from gateway.demo.pki import Authority
-from gateway.demo.site import in_memory
 
 ONE = b'{"data":{"number":1}}'
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pytest
 from services.rabbitmq import PASSWORDS, gateway_at
 from support.draining import drained, eventually, nothing_comes, take
 
+from gateway.demo.local import free_ports
 from gateway.demo.pki import Authority
 from gateway.demo.rabbitmq import Server
 from gateway.errors import Unavailable
@@ -104,8 +104,7 @@ def test_a_consumer_outlives_the_broker_and_gets_again_what_it_had_not_settled(
 
 
 def test_whoever_asks_a_broker_that_is_away_is_told_at_once(own_rabbitmq: Server, name: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     queue = RabbitMQ(replace(gateway_at(own_rabbitmq), port=port))
     begin = time.monotonic()
     with pytest.raises(Unavailable, match="cannot be reached") as publishing:

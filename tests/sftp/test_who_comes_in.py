@@ -13,6 +13,7 @@ from support.ssh import key_pair
 
 from adapters.sftp.refusing import Refusing
 from contracts.errors import Invalid
+from gateway.demo.local import free_ports
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,7 @@ def test_there_is_no_shell_no_command_no_copy_and_no_forwarding(gate, person, tm
         done = cso.ssh(*arguments)
         assert done.returncode != 0, arguments
         assert "uid=" not in done.stdout
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     tunnel = subprocess.Popen(
         ["ssh", *cso.options_of_ssh(), "-p", str(gate.port), "-N", "-L", f"{port}:127.0.0.1:{gate.port}",
          "-o", "ExitOnForwardFailure=yes", "cso@127.0.0.1"],

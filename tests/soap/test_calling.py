@@ -29,8 +29,9 @@ from adapters.soap.breaker import REST_S
 from adapters.soap.polling import ATTEMPTS
 from crypto.origin.envelope import WSSE
 from gateway.answered import ANSWERS, Given, hand_in
+from gateway.demo.local import free_ports
 from gateway.demo.running import Running
-from gateway.demo.site import HOST, free_ports
+from gateway.demo.site import HOST
 from gateway.errors import Rejected
 
 

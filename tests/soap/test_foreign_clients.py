@@ -23,7 +23,7 @@ from support.soap import MESSAGES, PATH, Answer, enveloped, message
 from crypto.origin.envelope import WSSE, WSU
 from crypto.origin.wsse import BASE64, X509_V3
 from crypto.origin.xml_signature import DS, EXC_C14N
-from gateway.demo.site import in_memory
+from gateway.demo.local import in_memory
 
 CLIENT = Path(__file__).with_name("client.js")
 STORED = Path(__file__).with_name("envelopes")

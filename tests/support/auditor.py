@@ -43,7 +43,10 @@ class Auditor:
         return row[0] if row else 0
 
     def trace(self, record_id: str) -> list[str]:
-        """Return the kinds of what happened to one record, in order of time; other records correct or void it."""
+        """Return the kinds of what happened to one record, in order of time; other records correct or void it.
+
+        Who reads a queue may answer before the log has been told that the queue has the record.
+        """
         story = [found.fields for found in search.trace(self.db, record_id)]
         return [entry["kind"] for entry in story if entry.get("id", record_id) == record_id]
 

@@ -20,10 +20,11 @@ import yaml
 
 from gateway.consumer.answers import Answers
 from gateway.consumer.ledger import LedgerFile
+from gateway.demo.local import in_memory
 from gateway.demo.rabbitmq import Server as Broker
 from gateway.demo.running import Running
 from gateway.demo.set_up import site
-from gateway.demo.site import HOST, Site, in_memory
+from gateway.demo.site import HOST, Site
 
 NDJSON = "application/x-ndjson"
 PARTICIPANTS = frozenset({"cso", "moh", "nea"})

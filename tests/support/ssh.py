@@ -14,6 +14,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
+from gateway.demo.local import free_ports
+
 
 def key_pair(folder: Path, name: str = "id", kind: str = "ed25519") -> str:
     """Make an OpenSSH key pair and return its public half, without comment."""
@@ -95,9 +97,7 @@ class AgencyServer:
             (folder / name).mkdir()
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        (port,) = free_ports(1)
         return cls(folder, port, host_key, getpass.getuser())
 
     @property
