@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.records import notification
 from support.batches import ORIGIN, terms_of
+from support.draining import eventually
 
 import contracts
 from contracts.folder import SHIPPED
@@ -50,6 +51,12 @@ def processes() -> list[int]:
     return [int(one) for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
+def both() -> list[int]:
+    """Return the two processes, once both are what they are to be."""
+    assert eventually(lambda: len(processes()) == 2)
+    return processes()
+
+
 async def test_groups_asked_for_together_are_each_answered_with_their_own_records(workers, terms):
     asked = [part(10 * n) for n in range(GROUPS)]
     batches = await asyncio.gather(*(workers(terms, parts, Settled()) for parts in asked))
@@ -79,7 +86,7 @@ async def test_what_has_to_wait_with_its_prior_is_sealed_for_itself(workers, ter
 
 async def test_a_killed_process_costs_no_group(workers, terms):
     await workers(terms, part(0), Settled())
-    before = processes()
+    before = both()
     waiting = [asyncio.create_task(workers(terms, part(10 * n, 100), Settled())) for n in range(GROUPS)]
     await asyncio.sleep(0)
     for process in before:
@@ -104,7 +111,7 @@ async def test_contracts_that_are_not_on_disk_are_unavailable(workers, terms):
 
 async def test_a_fault_of_ours_costs_one_group_and_no_process(workers, terms):
     await workers(terms, part(0), Settled())
-    before = processes()
+    before = both()
     with pytest.raises(Unavailable) as refused:
         await workers(replace(terms, contract="unheard-of.v1"), part(0), Settled())
     assert (refused.value.code, refused.value.rule) == ("unavailable.internal", "")

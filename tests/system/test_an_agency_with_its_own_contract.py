@@ -67,6 +67,8 @@ def test_an_agency_with_a_new_contract_joins_by_files_alone_and_exchanges_record
     assert eventually(lambda: records <= set(authority.seen()))
     answers: list[dict] = []
     with participant(running.site, "post", running.site.inbox_url) as box:
+        # Each process looks at the registry for itself.
+        assert eventually(lambda: box.get("/v1/inbox").status_code == 200)
         assert eventually(lambda: answers.extend(inbox(box)) or len(answers) == len(records))
     assert {one["event"]["data"]["event_id"] for one in answers} == records
     for record_id in records:
