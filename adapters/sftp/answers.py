@@ -2,8 +2,8 @@
 
 `<name>.results.csv` has a line for each record, in the agency's own encoding, Windows line ends (RFC 4180).
 `<name>.receipts.ndjson` has what receipts are made of, in the form of the REST adapter's streams: `{"batch": …}`,
-then `{"position": …}` for each record that it covers. Both grow while the file is taken; those of a small file, which
-is taken in a moment, are written at once, with its summary.
+then `{"position": …}` for each record that it covers; a record by itself has its whole receipt there. Both grow while
+the file is taken; those of a small file, which is taken in a moment, are written at once, with its summary.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from adapters.sftp.lines import (
     HEADER,
     Known,
     ReceiptLine,
-    is_alone,
     receipt_line,
     receipt_lines,
     result_line,
@@ -33,7 +32,7 @@ from adapters.sftp.sealed import SealedFile
 from adapters.sftp.tree import Tree, Written
 from gateway.doors import Evidence
 from gateway.errors import Tampered, Unavailable
-from gateway.records import Outcomes
+from gateway.records import Outcome, Outcomes, Status
 
 HASH_BYTES = 1 << 20
 
@@ -68,13 +67,16 @@ class Answers:
         # The sender's own words were read in this encoding; ours are ASCII.
         self._results.add(results.encode(self._encoding, "replace"))
         lines: list[ReceiptLine | msgspec.Raw] = []
+        # What is held has a batch for itself; a batch that is otherwise of others' records is longer than one receipt.
+        whole = sum(each.batch is not None and not _is_held(each) for each in outcomes) == 1
         for each in outcomes:
             if not each.record_id:
                 continue
-            if each.batch is not None and each.batch is not self._batch and not is_alone(each):
+            apart = whole or _is_held(each)
+            if each.batch is not None and each.batch is not self._batch and not apart:
                 self._batch = each.batch
                 lines.append(msgspec.Raw(b'{"batch":%s}' % each.batch.to_json()))
-            lines.append(receipt_line(each, known.get(each.position)))
+            lines.append(receipt_line(each, known.get(each.position), whole=apart))
         self._receipts.add(receipt_lines(lines))
 
     def open(self) -> None:
@@ -160,6 +162,10 @@ class _Growing:
         """Close it; what was not synced is forgotten."""
         if self._file is not None:
             self._file.close()
+
+
+def _is_held(outcome: Outcome) -> bool:
+    return outcome.status is Status.QUARANTINED
 
 
 @contextmanager

@@ -49,15 +49,18 @@ class ReceiptLine(msgspec.Struct, frozen=True, gc=False):
     entry: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def receipt_line(outcome: Outcome, known: Known | None) -> ReceiptLine:
-    """Return a promised record's line of the receipts; `known` as above, or None."""
+def receipt_line(outcome: Outcome, known: Known | None, *, whole: bool) -> ReceiptLine:
+    """Return a promised record's line of the receipts; `known` as above, or None.
+
+    The line holds the `whole` receipt, or what the line of its batch does not.
+    """
     receipt: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     salt: str | msgspec.UnsetType = msgspec.UNSET
     entry: str | msgspec.UnsetType = msgspec.UNSET
     if outcome.batch is None:
         if known is not None:
             receipt = msgspec.Raw(known.receipt.to_json())
-    elif is_alone(outcome):
+    elif whole:
         receipt = msgspec.Raw(outcome.receipt_json())
     else:
         salt = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
@@ -70,11 +73,6 @@ def receipt_line(outcome: Outcome, known: Known | None) -> ReceiptLine:
 def receipt_lines(lines: Sequence[ReceiptLine | msgspec.Raw]) -> bytes:
     """Return lines of the receipts (NDJSON): made together, which takes a third of the time."""
     return _LINES(lines)
-
-
-def is_alone(outcome: Outcome) -> bool:
-    """Return whether a record has a batch for itself: its line holds its whole receipt."""
-    return outcome.status is Status.QUARANTINED
 
 
 def _cell(text: str) -> str:

@@ -58,8 +58,9 @@ class SealedFile:
         self._descriptor, self.new = _opened(path, create=create)
         self._unwritten = b""
         try:
-            salt = self._begun()
+            # Its length first: where another begins the file meanwhile, what is there was sealed under another's salt.
             self.size = 0 if self.new else plain_size(os.fstat(self._descriptor).st_size)
+            salt = self._begun()
         except BaseException:
             os.close(self._descriptor)
             raise

@@ -40,6 +40,16 @@ def test_a_refused_row_has_its_reference_as_soon_as_it_is_one(place: Place, cso:
     assert (results[1]["code"], results[1]["reference"]) == ("record.conflict", "CSO-E-001000")
 
 
+def test_a_row_by_itself_brings_its_whole_receipt(place: Place, cso: Person):
+    octets = rows(1, first=2_600)
+    cso.put("alone.csv", octets, 1)
+    assert place.answered("alone.csv").accepted == 1
+    (line,) = [json.loads(line) for line in cso.get(f"/in/{CSV}/alone.csv.receipts.ndjson").splitlines()]
+    receipt = Receipt.from_json(json.dumps(line["receipt"]).encode())
+    verify_receipt(receipt, place.signer.policy("gate.example/cso"), source=octets.splitlines()[1])
+    assert (receipt.record_id, receipt.index) == (line["id"], line["index"])
+
+
 def test_the_summary_is_signed_by_the_lane_and_each_row_can_be_proven(place: Place, cso: Person):
     octets = rows(300, first=2_000)
     cso.put("proven.csv", octets, 300)

@@ -114,6 +114,29 @@ def test_a_file_that_grows_is_read_to_where_it_ended_when_it_was_opened(tmp_path
     assert reads
 
 
+def begin(paths: list[str]) -> None:
+    for path in paths:
+        with closing(SealedFile(path, KEY)) as file:
+            time.sleep(0.001)
+            file.write(0, b"x" * 1500)
+
+
+def test_a_file_that_is_begun_by_another_is_read_as_far_as_it_was(tmp_path):
+    paths = [str(tmp_path / str(number)) for number in range(500)]
+    for path in paths:
+        SealedFile(path, KEY, create=True).close()
+    writer = multiprocessing.get_context("spawn").Process(target=begin, args=(paths,))
+    writer.start()
+    for path in paths:
+        read = b""
+        while not read:
+            assert writer.is_alive() or writer.exitcode == 0
+            with closing(SealedFile(path, KEY)) as file:
+                read = file.read(0, BLOCK_BYTES)
+        assert read == b"x" * 1500
+    writer.join()
+
+
 def test_a_block_that_was_half_written_is_cut_off_and_the_rest_is_there(tmp_path):
     path = tmp_path / "f"
     file = SealedFile(str(path), KEY, create=True)
