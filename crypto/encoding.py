@@ -1,18 +1,15 @@
 """Binary in text, strictly: exactly one text for every octet string, and every other text refused."""
 
-from binascii import Error, a2b_base64, b2a_base64
+from binascii import Error
 
-# Maps base64url to base64; "+", "/" and "=" become "!", which strict decoding refuses.
-_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
-# The characters that may stand last, by length mod 4: those whose unused bits are zero (RFC 4648 §3.5).
-_LAST = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
-_PADDING = {0: b"", 2: b"==", 3: b"="}
+from pybase64 import b64decode, b64encode_as_string
+
+_URL = b"-_"  # in the place of "+/" (RFC 4648 §5)
 
 
 def b64url(octets: bytes) -> str:
     """Encode as base64url without padding (RFC 4648 §5)."""
-    written = b2a_base64(octets, newline=False).decode("ascii")
-    return written.rstrip("=").replace("+", "-").replace("/", "_")
+    return b64encode_as_string(octets, _URL).rstrip("=")
 
 
 def from_b64url(text: str) -> bytes:
@@ -21,16 +18,17 @@ def from_b64url(text: str) -> bytes:
     Raises:
         ValueError: another alphabet, padding, white space, or unused bits that are not zero.
     """
-    octets = text.encode("ascii", "replace").translate(_FROM_URL)
-    tail = len(octets) % 4
-    if tail == 1 or (tail and text[-1].encode("ascii", "replace") not in _LAST[tail]):
+    if "+" in text or "/" in text:
         raise ValueError("not base64url")
-    return _decode(octets + _PADDING[tail])
+    octets = _decode(text + "=" * (-len(text) % 4), _URL)
+    if b64url(octets) != text:
+        raise ValueError("not base64url")
+    return octets
 
 
 def b64(octets: bytes) -> str:
     """Encode as padded base64 (RFC 4648 §4), the form the C2SP formats use."""
-    return b2a_base64(octets, newline=False).decode("ascii")
+    return b64encode_as_string(octets)
 
 
 def from_b64(text: str) -> bytes:
@@ -39,7 +37,7 @@ def from_b64(text: str) -> bytes:
     Raises:
         ValueError: another alphabet, missing padding, white space, or unused bits that are not zero.
     """
-    octets = _decode(text.encode("ascii", "replace"))
+    octets = _decode(text)
     if b64(octets) != text:
         raise ValueError("not base64")
     return octets
@@ -63,10 +61,10 @@ def hash_from_b64(text: str) -> bytes:
     return _hash(from_b64(text))
 
 
-def _decode(octets: bytes) -> bytes:
+def _decode(text: str, others: bytes | None = None) -> bytes:
     try:
-        return a2b_base64(octets, strict_mode=True)
-    except Error as error:
+        return b64decode(text, others, validate=True)
+    except (Error, ValueError) as error:
         raise ValueError("not base64") from error
 
 

@@ -190,8 +190,8 @@ class Outgoing:
 class Outbox(Protocol):
     """Messages that are in the log and not yet in the queue."""
 
-    def waiting(self, limit: int) -> Sequence[Outgoing]:
-        """Return up to `limit` messages that may go now, in the order of their lanes."""
+    def waiting(self, limit: int, besides: Sequence[Outgoing] = ()) -> Sequence[Outgoing]:
+        """Return up to `limit` messages that may go now besides some that follow each other, in the lanes' order."""
 
     def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
         """Forget messages that the queue has confirmed and spool what there is to log, in one transaction."""

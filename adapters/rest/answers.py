@@ -8,11 +8,11 @@ quarantined record is a batch for itself and brings its whole receipt. A stream 
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 import orjson
+from pybase64 import b64encode_as_string
 
 from gateway.doors import Evidence
 from gateway.https.problems import text_of
@@ -57,7 +57,7 @@ class Lines:
                     outcome.record_id,
                     outcome.lane,
                     outcome.index,
-                    urlsafe_b64encode(outcome.salt).rstrip(b"=").decode(),
+                    b64encode_as_string(outcome.salt, b"-_").rstrip("="),
                     outcome.entry.decode(),
                     outcome.warnings,
                 )

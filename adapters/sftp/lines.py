@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from pybase64 import b64encode_as_string
 
 from gateway.doors import Evidence
 from gateway.records import Outcome, Status
@@ -63,7 +63,7 @@ def receipt_line(outcome: Outcome, known: Known | None, *, whole: bool) -> Recei
     elif whole:
         receipt = msgspec.Raw(outcome.receipt_json())
     else:
-        salt = urlsafe_b64encode(outcome.salt).rstrip(b"=").decode()
+        salt = b64encode_as_string(outcome.salt, b"-_").rstrip("=")
         entry = outcome.entry.decode()
     return ReceiptLine(
         outcome.position, outcome.status, outcome.record_id, outcome.lane, outcome.index, receipt, salt, entry

@@ -43,14 +43,15 @@ class StoreOutbox:
         self._readers = Readers(path)
         self._writer = writer
 
-    def waiting(self, limit: int) -> Sequence[Outgoing]:
+    def waiting(self, limit: int, besides: Sequence[Outgoing] = ()) -> Sequence[Outgoing]:
         """See `ports.Outbox.waiting`. Messages held by the freeze wait until they are released.
 
         Raises:
             Unavailable: `unavailable.store`.
         """
         with translated():
-            return [_outgoing(row) for row in self._readers.db().execute(_WAITING, (limit,))]
+            first, last = (besides[0].seq, besides[-1].seq) if besides else (0, 0)
+            return [_outgoing(row) for row in self._readers.db().execute(_WAITING, (first, last, limit))]
 
     def sent(self, outgoing: Sequence[Outgoing], events: Sequence[Event]) -> None:
         """See `ports.Outbox.sent`.
@@ -102,7 +103,7 @@ class StoreOutbox:
 _PARTS = body_parts(f"((lane.id << {LANE_SHIFT}) + first)", "count")
 _WAITING = f"""
 SELECT seq, batch, recipient, contract, outbox.lane, first, count, {_PARTS}
-FROM outbox JOIN lane ON lane.name = outbox.lane WHERE hold = 0 ORDER BY seq LIMIT ?
+FROM outbox JOIN lane ON lane.name = outbox.lane WHERE hold = 0 AND (seq < ? OR seq > ?) ORDER BY seq LIMIT ?
 """  # noqa: S608  constants
 
 

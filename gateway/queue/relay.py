@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import structlog
@@ -13,8 +14,9 @@ from gateway.errors import Unavailable
 from gateway.ports import Outbox, Outgoing, Queue
 from gateway.records import Event
 
-AT_ONCE = 32
-"""Messages published together: at 256 records of 1.4 KiB each about 12 MiB, and 64 MiB at the very most."""
+AT_ONCE = 16
+"""Messages published together, while as many are read: at 256 records of 1.4 KiB each about 6 MiB, and 64 MiB at the
+very most."""
 LOOK_S = 0.2
 """How often the outbox is looked into when nobody says that there is something."""
 GATHER_S = 0.2
@@ -52,6 +54,8 @@ class Relay:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="isnad-relay", daemon=True)
+        self._reader = ThreadPoolExecutor(1, "isnad-relay-reads")
+        self._read: Future[Sequence[Outgoing]] | None = None
 
     @property
     def state(self) -> RelayState:
@@ -102,17 +106,21 @@ class Relay:
 
     def _relay(self) -> int:
         """Relay what waits, up to `AT_ONCE` messages, and return how many those were."""
-        # Step 1. Take what waits; it stays in the outbox.
-        outgoing = self._outbox.waiting(AT_ONCE)
+        # Step 1. Take what waits; it stays in the outbox. Where there may be more, that is read meanwhile.
+        read, self._read = self._read, None
+        outgoing = self._outbox.waiting(AT_ONCE) if read is None else read.result()
         if outgoing:
-            # Step 2. Publish. On return, the queue has confirmed all of it.
             self._state = replace(self._state, waiting=len(outgoing))
+            full = len(outgoing) == AT_ONCE
+            following = self._reader.submit(self._outbox.waiting, AT_ONCE, outgoing) if full else None
+            # Step 2. Publish. On return, the queue has confirmed all of it.
             self._queue.publish([one.message for one in outgoing])
             # Step 3. Only now may the outbox forget: should this process end before, they go out again, and
             # consumers drop what they know.
             self._outbox.sent(
                 outgoing, [_delivered(one) for one in outgoing if self._reads_queue(one.recipient)]
             )
+            self._read = following
         return len(outgoing)
 
     def _say(self, code: str, rule: str) -> None:

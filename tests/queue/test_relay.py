@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,27 @@ async def test_what_a_relay_published_before_it_died_goes_again_and_is_delivered
     relayed(store, queue)
     assert drained(queue, "nea.death.v1") == sealed
     assert eventually(lambda: store.kinds("moh").count("record.delivered") == 3)
+
+
+async def test_what_is_in_hand_is_not_read_again_and_nothing_else_is_left_out(store: Store) -> None:
+    sealed = await seal(store, 5)
+    in_hand = store.outbox.waiting(4)[1:3]
+    assert [one.message.id for one in store.outbox.waiting(2, in_hand)] == [sealed[0], sealed[3]]
+
+
+async def test_what_the_queue_did_not_take_still_goes_before_what_was_read_meanwhile(
+    store: Store, queue: LocalQueue, tmp_path: Path
+) -> None:
+    sealed = await seal(store, 2 * AT_ONCE)
+    relay = Relay(store.outbox, queue, READERS.__contains__)
+    with closing(sqlite3.connect(tmp_path / "queue.db")) as file:
+        file.execute("CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT RAISE(ABORT, 'full'); END")
+        relay.start()
+        assert eventually(lambda: relay.state.problem)
+        file.execute("DROP TRIGGER full")
+    assert eventually(lambda: not store.outbox.waiting(1))
+    assert relay.stop(10)
+    assert drained(queue, "nea.death.v1") == sealed
 
 
 async def test_a_woken_relay_does_not_wait_for_its_next_look(store: Store, queue: LocalQueue) -> None:
