@@ -78,7 +78,10 @@ class Relay:
         self._stopping.set()
         self._wake.set()
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._reader.shutdown()
+        return True
 
     def _run(self) -> None:
         backoff_s = BACKOFF_FIRST_S
