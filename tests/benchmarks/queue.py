@@ -65,9 +65,8 @@ def _relaying(path: Path, broker: Broker, messages: int) -> tuple[float, float]:
         bodies = [one.message.body for one in store.outbox.waiting(messages)]
         topology.declare(broker, ["nea.death.v1", "nea.bare.v1"], 0)
         limit = _rate_of_pika(broker, bodies)
-        queue.publish(
-            [Message("warm", "nea.bare.v1", bodies[0])]
-        )  # its connection is made once, as pika's is
+        # The relay's connection is made once and kept, as pika's is.
+        queue.publish([Message("warm", "nea.bare.v1", bodies[0])])
         return _rate_of_relay(store, queue, messages), limit
     finally:
         queue.close()
