@@ -66,11 +66,11 @@ class Child(asyncio.Protocol):
             return future
         self._last = (self._last + 1) % _NUMBERS
         self._asked[self._last] = future
-        framed = _framed(self._last, question)
+        octets = framed(self._last, question)
         if self._transport is None:
-            self._unsent.append(framed)
+            self._unsent.append(octets)
         else:
-            self._transport.write(framed)
+            self._transport.write(octets)
         return future
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -134,13 +134,25 @@ def asked(wire: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield int.from_bytes(head[_LENGTH_BYTES:]), question
 
 
+async def next_asked(wire: asyncio.StreamReader) -> tuple[int, bytes] | None:
+    """Return number and octets of the next question, or None when nobody asks any more: `asked`, for an event loop."""
+    try:
+        head = await wire.readexactly(_HEAD_BYTES)
+        return int.from_bytes(head[_LENGTH_BYTES:]), await wire.readexactly(
+            int.from_bytes(head[:_LENGTH_BYTES])
+        )
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
 def answer(wire: socket.socket, number: int, octets: bytes) -> None:
     """Answer a question from a child's end. Several threads must not do so at a time."""
     with suppress(ConnectionError):  # nobody wants to know any more
-        wire.sendall(_framed(number, octets))
+        wire.sendall(framed(number, octets))
 
 
-def _framed(number: int, octets: bytes) -> bytes:
+def framed(number: int, octets: bytes) -> bytes:
+    """Return a question or an answer as it goes over the wire."""
     return len(octets).to_bytes(_LENGTH_BYTES) + number.to_bytes(_NUMBER_BYTES) + octets
 
 

@@ -13,17 +13,15 @@ from pathlib import Path
 
 import structlog
 
-from adapters.sftp.config import Config
+from adapters.sftp.apart import Apart
+from adapters.sftp.config import JOURNAL, Config
 from adapters.sftp.desk import Desk
 from adapters.sftp.fetching import OutgoingSession
 from adapters.sftp.following import progress_of
 from adapters.sftp.journal import Journal, listing
-from adapters.sftp.lane import Lane
 from adapters.sftp.outbound import SftpOutbound
 from adapters.sftp.overdue import report_overdue
-from adapters.sftp.polling import Polling
 from adapters.sftp.server import Server
-from adapters.sftp.session import Session
 from adapters.sftp.tree import Tree
 from adapters.sftp.trying import tried, tried_fetching
 from gateway.doors import Mailbox, Refusals
@@ -32,35 +30,26 @@ from gateway.files import FileAgencies, FileProgress, Files, SftpServer
 
 __all__ = ["Config", "Inbound", "inbound", "inbox", "outbound", "progress", "tried", "tried_fetching"]
 
-JOURNAL = "journal.db"
-HOUSEKEEPING_S, POLL_S = 30.0, 1.0
+HOUSEKEEPING_S = 30.0
 
 log = structlog.get_logger()
 
 
 class Inbound:
-    """The server and the desk behind it, from `start` to `stop`."""
+    """The process that speaks SSH and the desk behind it, from `start` to `stop`."""
 
     def __init__(self, config: Config, files: Files, refusals: Refusals) -> None:
-        tree = Tree(config.folder, files.keys)
+        self._front = Apart(config, files, refusals)
         self._open = ExitStack()
+        tree = Tree(config.folder, files.keys, self._front.count)
         self._desk = Desk(files, tree, self._open.enter_context(closing(Journal(config.folder / JOURNAL))))
         self._note = files.note
-        landing, lane = self._desk.landing, Lane(files.note)
-        self._server = Server(
-            config,
-            files.agencies,
-            files.keys.of_host,
-            lambda channel, current, origin: Session(channel, landing, current, origin, lane),
-            refusals,
-        )
-        self._polling = Polling(files, tree, self._desk.journal, self._desk.landing)
-        self._chores: list[asyncio.Task[None]] = []
+        self._house: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return self._server.port
+        return self._front.port
 
     async def start(self) -> None:
         """Listen, and take up what was interrupted.
@@ -69,34 +58,22 @@ class Inbound:
             Unavailable: `unavailable.keys`.
             OSError: the port cannot be listened on.
         """
-        await self._server.start()
+        await self._front.start(self._desk.wake)
         self._desk.start()
-        self._chores = [asyncio.create_task(self._keep_house()), asyncio.create_task(self._poll())]
+        self._house = asyncio.create_task(self._keep_house())
 
     async def stop(self) -> None:
         """Let nobody in any more and break off what runs; all of it goes on at the next start."""
-        await self._server.stop()
-        for chore in self._chores:
-            chore.cancel()
-        await self._polling.stop()
+        await self._front.stop()
+        if self._house is not None:
+            self._house.cancel()
         await self._desk.stop()
         self._open.close()
-
-    def look(self) -> None:
-        """End the connections of those who would not be let in any more."""
-        self._server.look()
-
-    async def _poll(self) -> None:
-        while True:
-            self._polling.look()
-            await asyncio.sleep(POLL_S)
 
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             try:
-                self.look()
-                self._desk.landing.sweep()
                 await self._desk.remove_due()
                 await report_overdue(self._desk.journal, self._note, time.time_ns() // 1_000_000)
             except IsnadError as error:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+JOURNAL = "journal.db"
+"""What the adapter's journal is called, in `Config.folder`."""
+
 
 class Config(BaseModel):
     """Where the adapter listens, where files are kept (sealed), and what a client may cost."""

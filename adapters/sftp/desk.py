@@ -19,7 +19,6 @@ from adapters.sftp.belonging import companions
 from adapters.sftp.entry import Entry, State, Waiting
 from adapters.sftp.examining import Examination, is_small
 from adapters.sftp.journal import Journal
-from adapters.sftp.landing import Landing
 from adapters.sftp.mending import mended
 from adapters.sftp.names import ANSWERS, RECEIPTS, RESULTS
 from adapters.sftp.sealed import SealedFile
@@ -52,7 +51,6 @@ class Desk:
         self._files = files
         self._tree = tree
         self.journal = journal
-        self.landing = Landing(tree, journal, self.wake)
         self._wake = asyncio.Event()
         self._landed = 0  # how many times a file became whole
         self._stopping = False
@@ -82,7 +80,6 @@ class Desk:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._end.end()
-        await self.landing.stop()
 
     async def remove_due(self) -> None:
         """Remove originals and answers that have been kept as long as agreed, and have the log say so.
@@ -129,7 +126,6 @@ class Desk:
 
     def _look(self) -> None:
         """Begin what may be begun now."""
-        self._settle()
         waiting = self.journal.waiting()
         self._report(waiting)
         held: set[Series] = set()
@@ -146,19 +142,6 @@ class Desk:
                 task.add_done_callback(partial(self._done, entry.id))
                 if entry.size > SMALL_BYTES:
                     held.add(series)
-
-    def _settle(self) -> None:
-        """Have what was jotted kept, and see which files nobody tells of became whole, or became so in vain."""
-        again, self.journal.took_back = self.journal.took_back, False
-        try:
-            for agency in self._files.agencies().values():
-                for contract, folder in agency.folders.items():
-                    if folder.rules.complete == "stable" or again:
-                        self.landing.settle(agency, contract)
-            self.journal.keep()
-        except BaseException:
-            self.journal.took_back = True
-            raise
 
     def _may_begin(self, entry: Waiting, series: Series) -> bool:
         large = entry.size > SMALL_BYTES
@@ -188,7 +171,7 @@ class Desk:
         try:
             try:
                 with closing(self._original(entry)) as original:
-                    # That a small one was begun is written with what comes next, which a crash may prevent.
+                    # Nobody waits for the disk to know that a small one was begun, so a power cut may take that back.
                     resumed = entry.state is State.TAKEN or is_small(original, entry.name)
                     if entry.state is State.WHOLE:
                         entry = await self._examined(entry, folder, original)
@@ -217,7 +200,7 @@ class Desk:
         async with self._turns.setdefault((entry.agency, entry.contract), asyncio.Lock()):
             entry = await examination.of(entry, original)
             entry = replace(entry, state=State.TAKEN, begun_ms=_now_ms())
-            (self.journal.jot if is_small(original, entry.name) else self.journal.put)(entry)
+            self.journal.put(entry)
         await self._gap(entry)
         return entry
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from operator import attrgetter
 from pathlib import Path
 
@@ -58,7 +58,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM file"  # noqa: S608  the names of 
 class Journal:
     """The one who writes it.
 
-    What is written outlasts the death of the process at once unless it is only jotted, and a power cut after `sync`.
+    What is written outlasts the death of the process at once, and a power cut after `sync`. Two processes may write it.
 
     Raises:
         Unavailable: `unavailable.store`; any method may.
@@ -76,13 +76,9 @@ class Journal:
                 self._db.execute(f"ALTER TABLE file ADD COLUMN {added} INTEGER NOT NULL DEFAULT 0")
         self._db.execute(_PARTS)
         self._log = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.took_back = True
-        """Whether something that was jotted may be gone: after a start, and after a write that failed."""
 
     def close(self) -> None:
         """Close it."""
-        with suppress(Unavailable):  # as if it had died
-            self.keep()
         self._db.close()
         os.close(self._log)
 
@@ -206,18 +202,17 @@ class Journal:
 
     def put(self, *entries: Entry) -> None:
         """Write all of files' entries, in one transaction."""
-        with self._kept():
-            self._db.executemany(_PUT, map(_VALUES, entries))
-
-    def jot(self, entry: Entry) -> None:
-        """Write all of a file's entry, to be kept with what is written next: a death before that takes it back."""
-        with self._begun():
-            self._db.execute(_PUT, _VALUES(entry))
-
-    def keep(self) -> None:
-        """Keep what was jotted."""
-        with self._kept():
-            pass
+        with _translated("writable"):
+            if len(entries) == 1:
+                self._db.execute(_PUT, _VALUES(entries[0]))
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(_PUT, map(_VALUES, entries))
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.rollback()
+                raise
 
     def progress(self, entry: Entry) -> None:
         """Write how far a file was answered."""
@@ -237,28 +232,8 @@ class Journal:
             return [_entry(row) for row in self._db.execute(f"{_SELECT} {clause}", values)]
 
     def _write(self, query: str, values: Sequence[object]) -> None:
-        with self._kept():
-            self._db.execute(query, values)
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        """Keep what is written in the context, and what was jotted before, or neither."""
-        with self._begun():
-            yield
-            self._db.execute("COMMIT")
-
-    @contextmanager
-    def _begun(self) -> Iterator[None]:
-        """Write in a transaction, whether it was begun before or not; an error takes back all of it."""
         with _translated("writable"):
-            try:
-                if not self._db.in_transaction:
-                    self._db.execute("BEGIN")
-                yield
-            except BaseException:
-                self.took_back = True
-                self._db.rollback()
-                raise
+            self._db.execute(query, values)
 
 
 def listing(path: Path) -> list[Entry]:

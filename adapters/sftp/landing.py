@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -49,6 +49,9 @@ class Landing:
         self._on_whole = on_whole
         self._open: Counter[Place] = Counter()
         self._durable = Durable(journal)
+        self._again = (
+            True  # whether a file may have become whole in vain: after a start, and when that was not written
+        )
 
     def begin(self, agency: FileAgency, spot: Spot, origin: Origin, *, create: bool) -> Upload:
         """Open a file to be written.
@@ -93,7 +96,7 @@ class Landing:
         try:
             if folder is not None and is_temporary(folder, upload.place[2]):
                 upload.file.close()
-                self._journal.jot(entry)
+                self._journal.put(entry)
                 return
             self._journal.put(entry)
             await self._durable(upload.file)
@@ -174,13 +177,32 @@ class Landing:
         now_ms = _now_ms()
         whole = [entry for entry in landing if self._whole(folder, entry, found, now_ms)]
         for entry in whole:
-            # Only jotted: that all of it is there was written before, and is looked for at every start.
-            self._journal.jot(replace(entry, state=State.WHOLE, whole_ms=now_ms))
+            try:
+                self._journal.put(replace(entry, state=State.WHOLE, whole_ms=now_ms))
+            except Unavailable:
+                self._again = True
+                raise
             log.info(
                 "file.landed", submission=entry.id, sender=agency.name, contract=contract, bytes=entry.size
             )
         if whole:
             self._on_whole()
+
+    def look(self, agencies: Mapping[str, FileAgency]) -> None:
+        """See which files nobody tells of became whole, or became so in vain; called about every second.
+
+        Raises:
+            Unavailable: the journal cannot say so now; the next look will.
+        """
+        again, self._again = self._again, False
+        try:
+            for agency in agencies.values():
+                for contract, folder in agency.folders.items():
+                    if folder.rules.complete == "stable" or again:
+                        self.settle(agency, contract)
+        except BaseException:
+            self._again = True
+            raise
 
     async def stop(self) -> None:
         """Wait for what is being made durable: call it once nobody comes any more."""

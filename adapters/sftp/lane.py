@@ -65,6 +65,11 @@ class Lane:
         }
         return Pinged(orjson.dumps(answer).ljust(PING_BYTES))
 
+    async def end(self) -> None:
+        """Wait for what is being said: call it once nobody comes any more."""
+        if self._noting:
+            await asyncio.wait(self._noting)
+
     def denied(self, agency: str, certificate: str, error: Rejected) -> None:
         """Say what an agency was denied; its client need not wait for that."""
         fields = (("certificate", certificate), ("code", error.code), ("rule", error.rule))

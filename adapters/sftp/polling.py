@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import asyncssh
 import structlog
@@ -20,8 +21,9 @@ from adapters.sftp.journal import Journal
 from adapters.sftp.landing import Landing
 from adapters.sftp.names import ANSWERS, Spot, is_answer, is_name
 from adapters.sftp.tree import Tree
+from gateway.doors import Evidence
 from gateway.errors import IsnadError, Rejected
-from gateway.files import FileAgency, Files, Folder, Poll
+from gateway.files import FileAgency, Folder, Poll
 from gateway.records import Event
 
 CHUNK_BYTES = 1 << 20
@@ -39,11 +41,28 @@ class _Found:
     size: int
 
 
-class Polling:
-    """Fetches from all agencies' servers, each at its own pace."""
+class Gateway(Protocol):
+    """What is asked of the gateway; see `files.Files`."""
 
-    def __init__(self, files: Files, tree: Tree, journal: Journal, landing: Landing) -> None:
-        self._files = files
+    def agencies(self) -> Mapping[str, FileAgency]:
+        """Return the agencies that exchange files, by name."""
+
+    async def client_key(self) -> bytes:
+        """Return the private key (OpenSSH, PEM) by which agencies' servers know the gateway.
+
+        Raises:
+            Unavailable: `unavailable.keys`.
+        """
+
+    async def note(self, events: Sequence[Event]) -> Sequence[Evidence]:
+        """Append events to their lanes; see `doors.Note`."""
+
+
+class Polling:
+    """Fetches from all agencies' servers, each at its own pace"""
+
+    def __init__(self, gateway: Gateway, tree: Tree, journal: Journal, landing: Landing) -> None:
+        self._gateway = gateway
         self._tree = tree
         self._journal = journal
         self._landing = landing
@@ -56,7 +75,9 @@ class Polling:
         """Begin what is due; called about every second."""
         now = time.monotonic()
         polls = {
-            (agency.name, poll): agency for agency in self._files.agencies().values() for poll in agency.polls
+            (agency.name, poll): agency
+            for agency in self._gateway.agencies().values()
+            for poll in agency.polls
         }
         for known in self._due.keys() - polls.keys():
             del self._due[known]
@@ -80,7 +101,7 @@ class Polling:
         try:
             try:
                 folder = _agreed(agency, poll)  # nobody is called whom no agreement covers now
-                key = await asyncio.to_thread(self._files.keys.of_client)
+                key = await self._gateway.client_key()
                 async with connected(poll.server, key) as remote:
                     await self._fetch_all(agency, poll, folder, remote)
                     if poll.answers:
@@ -103,7 +124,7 @@ class Polling:
         if self._denied.get((agency.name, poll)) == error.code:
             return
         told = (("contract", poll.contract), ("code", error.code), ("rule", error.rule))
-        await self._files.note([Event(agency.name, "file.denied", told)])
+        await self._gateway.note([Event(agency.name, "file.denied", told)])
         self._denied[agency.name, poll] = error.code
 
     async def _fetch_all(self, agency: FileAgency, poll: Poll, folder: Folder, remote: Remote) -> None:

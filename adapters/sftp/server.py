@@ -7,6 +7,7 @@ and nothing here asks.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
@@ -70,8 +71,8 @@ class Server:
             raise RuntimeError("the server was not started")
         return int(self._listener.sockets[0].getsockname()[1])
 
-    async def start(self) -> None:
-        """Listen.
+    async def start(self, listening: socket.socket | None = None) -> None:
+        """Listen, on a socket that listens already if there is one.
 
         Raises:
             Unavailable: `unavailable.keys`; the host key cannot be had.
@@ -109,9 +110,14 @@ class Server:
             login_timeout=self._config.login_timeout_s,
             keepalive_interval=self._config.idle_timeout_s,
         )
-        self._listener = await loop.create_server(
-            lambda: _Connection(loop, options, self._agencies), self._config.host, self._config.port
-        )
+
+        def connection() -> _Connection:
+            return _Connection(loop, options, self._agencies)
+
+        if listening is None:
+            self._listener = await loop.create_server(connection, self._config.host, self._config.port)
+        else:
+            self._listener = await loop.create_server(connection, sock=listening)
 
     async def stop(self) -> None:
         """Stop listening and end the connections; what they were sending is kept, to be resumed."""

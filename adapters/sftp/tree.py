@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from adapters.sftp.names import IN
 from adapters.sftp.sealed import SealedFile, erase, plain_size, write_whole
-from gateway.files import FileKeys
 
 WRITTEN_AT_ONCE = 192
 """Files that are open at a time while they are written: a process may have a thousand."""
@@ -54,12 +54,30 @@ class Moved:
             os.fsync(descriptor)
 
 
-class Tree:
-    """All agencies' trees below one folder. `keys` has what they are sealed with."""
+class Keys(Protocol):
+    """See `files.FileKeys`."""
 
-    def __init__(self, root: Path, keys: FileKeys) -> None:
+    def of_files(self, agency: str) -> bytes:
+        """Return the key (32 bytes) under which an agency's files are kept.
+
+        Raises:
+            Unavailable: `unavailable.keys`.
+        """
+
+
+class Tree:
+    """All agencies' trees below one folder. `keys` has what they are sealed with.
+
+    What agencies have here is counted by one of those who use the folder; the others say `elsewhere` how many octets and
+    files an agency has more, or less.
+    """
+
+    def __init__(
+        self, root: Path, keys: Keys, elsewhere: Callable[[str, int, int], None] | None = None
+    ) -> None:
         self._root = root
         self._keys = keys
+        self._elsewhere = elsewhere
         self._used: dict[str, list[int]] = {}
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -80,7 +98,8 @@ class Tree:
         """
         path = self.path(agency, contract, name)
         key = self._keys.of_files(agency)
-        self.used(agency)  # before there is one more
+        if self._elsewhere is None:
+            self.used(agency)  # before there is one more
         try:
             file = SealedFile(path, key, create=create)
         except FileNotFoundError:
@@ -159,6 +178,11 @@ class Tree:
             erase(self.path(agency, contract, name))
             self.count(agency, octets=-lying.size, files=-1)
 
+    def take_stock(self) -> None:
+        """Count what every agency has here."""
+        for folder in self._root.glob(f"*/{IN}"):
+            self.used(folder.parent.name)
+
     def used(self, agency: str) -> tuple[int, int]:
         """Return how many octets and files an agency has here."""
         used = self._used.get(agency)
@@ -170,6 +194,9 @@ class Tree:
 
     def count(self, agency: str, *, octets: int = 0, files: int = 0) -> None:
         """Count what an agency's files have become more, or less."""
+        if self._elsewhere is not None:
+            self._elsewhere(agency, octets, files)
+            return
         self.used(agency)
         self._used[agency][0] += octets
         self._used[agency][1] += files

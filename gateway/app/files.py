@@ -38,7 +38,7 @@ def file_inbox(
     mailbox: Mailbox,
     refusals: Refusals,
     in_force: Callable[[], Snapshot],
-) -> Inbound | None:
+) -> Inbox | None:
     """Return what lets agencies fetch files, or None when none of them does."""
     sftp = adapters(in_force()).get(SFTP)
     if settings.sftp is None or settings.sftp.deliver_port is None or sftp is None:
@@ -47,7 +47,7 @@ def file_inbox(
         folder=Path(settings.sftp.folder), host=settings.sftp.host, port=settings.sftp.deliver_port
     )
     host_key = partial(_ssh_key, keys, "ssh-host")
-    inbox: Inbound = sftp.inbox(config, AgreedFolders(in_force), host_key, mailbox, refusals)
+    inbox: Inbox = sftp.inbox(config, AgreedFolders(in_force), host_key, mailbox, refusals)
     return inbox
 
 
@@ -68,6 +68,10 @@ class Inbound(Protocol):
 
     async def stop(self) -> None:
         """Let nobody in any more and break off what runs; it goes on at the next start."""
+
+
+class Inbox(Inbound, Protocol):
+    """What agencies fetch from."""
 
     def look(self) -> None:
         """End the connections of those who would not be let in any more; called every few seconds."""
