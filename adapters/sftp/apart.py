@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import pickle
 import socket
+import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 
 import structlog
+from msgspec import MsgspecError
 
 from adapters.sftp.config import Config
 from adapters.sftp.listening import listen
@@ -43,6 +46,8 @@ COUNT_S = 0.05
 """How long what is counted gathers."""
 AGAIN_S = 1.0
 STOP_S = 10.0
+MAY_NOTE = frozenset({"ping.received", "file.denied"})
+"""What the process may have lanes say: strangers talk to it."""
 
 log = structlog.get_logger()
 
@@ -58,6 +63,7 @@ class Apart:
         self._child: Child | None = None
         self._told: Mapping[str, FileAgency] | None = None
         self._keys: dict[str, bytes] = {}
+        self._look_again_s = 0.0  # when to ask for keys that could not be had
         self._grown: dict[str, tuple[int, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -72,7 +78,7 @@ class Apart:
         """Listen; `on_landed` is called when files have become whole.
 
         Raises:
-            Unavailable: `unavailable.keys`; the host key cannot be had.
+            Unavailable: `unavailable.keys`; the host key cannot be had. `unavailable.internal`.
             OSError: the port cannot be listened on.
         """
         host = self._config.host
@@ -81,6 +87,9 @@ class Apart:
         self._listening = socket.create_server((host, self._config.port), family=family)
         try:
             child = await self._begun(self._listening)
+        except Died:
+            await self.stop()
+            raise Unavailable("unavailable.internal", "the process that speaks SSH must start") from None
         except BaseException:
             await self.stop()
             raise
@@ -104,6 +113,11 @@ class Apart:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def tell(self) -> None:
+        """Say what the registry has now, if that is something else; done a few times a second."""
+        if self._child is not None:
+            await self._tell(self._child)
+
     def count(self, agency: str, octets: int, files: int) -> None:
         """Say that an agency has octets and files more, or less."""
         if not self._grown:
@@ -120,8 +134,9 @@ class Apart:
         """Start a process, and return it once it listens."""
         host_key = await asyncio.to_thread(self._files.keys.of_host)
         child = self._child = Child("isnad-sftp", listen, listening, self._config)
-        self._told = None
+        self._told, self._look_again_s = None, 0.0
         await self._tell(child)
+        self._grown.clear()  # it counts what is there by itself
         reply = await _asked(child, Start(host_key))
         if isinstance(reply, Failed):
             raise Unavailable(reply.code, reply.rule)
@@ -130,17 +145,17 @@ class Apart:
     async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            if self._child is not None:
-                try:
-                    await self._tell(self._child)
-                except Died:
-                    continue  # it is being replaced
+            with suppress(Died):  # it is being replaced
+                await self.tell()
 
     async def _tell(self, child: Child) -> None:
         """Say what the registry has now, if that is something else."""
         agencies = self._files.agencies()
         missing = agencies.keys() - self._keys.keys()
-        found = await asyncio.to_thread(self._found, missing) if missing else {}
+        found: dict[str, bytes] = {}
+        if missing and time.monotonic() >= self._look_again_s:
+            found = await asyncio.to_thread(self._found, missing)
+            self._look_again_s = time.monotonic() + AGAIN_S
         if agencies is self._told and not found:
             return
         self._keys |= found
@@ -163,7 +178,7 @@ class Apart:
         while True:
             try:
                 reply = await _asked(child, Next())
-            except Died:
+            except (Died, MsgspecError):
                 if self._child is None:
                     return  # it was stopped
                 child = await self._replaced(listening, child)
@@ -192,6 +207,8 @@ class Apart:
     async def _give(self, child: Child, wanted: Noting | ClientKey) -> None:
         try:
             if isinstance(wanted, Noting):
+                if not MAY_NOTE.issuperset(event.kind for event in wanted.events):
+                    raise PermissionError  # noqa: TRY301  as whatever else should not happen
                 receipts = await self._files.note(wanted.events)
                 given = Given(wanted.number, [receipt.to_json() for receipt in receipts])
             else:

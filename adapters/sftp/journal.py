@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from operator import attrgetter
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from adapters.sftp.entry import Entry, Overdue, State, Waiting
 from gateway.errors import Unavailable
 
@@ -214,10 +216,15 @@ class Journal:
                 self._db.rollback()
                 raise
 
+    def change(self, entry: Entry, **members: object) -> Entry:
+        """Write some members of a file that is known, and return its entry; what else was written stays."""
+        names = ", ".join(f"{name} = ?" for name in members)
+        self._write(f"UPDATE file SET {names} WHERE id = ?", [*members.values(), entry.id])  # noqa: S608  names of fields
+        return replace(entry, **members)
+
     def progress(self, entry: Entry) -> None:
         """Write how far a file was answered."""
-        query = f"UPDATE file SET {', '.join(f'{name} = ?' for name in _PROGRESS)} WHERE id = ?"  # noqa: S608
-        self._write(query, [*(getattr(entry, name) for name in _PROGRESS), entry.id])
+        self.change(entry, **{name: getattr(entry, name) for name in _PROGRESS})
 
     def removed(self, entry: Entry, now_ms: int) -> None:
         """Remember that a file's octets are gone; what it was stays known, so that a repeat is recognised."""

@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 import structlog
-from msgspec.structs import replace
 
 from adapters.sftp.belonging import companions, is_temporary, relatives
 from adapters.sftp.durable import Durable
@@ -139,7 +138,7 @@ class Landing:
         moved = self.tree.move(*(place if lying else target), to=to.name)
         with self._held(place, target):
             try:
-                self._journal.put(replace(entry, name=to.name))
+                self._journal.change(entry, name=to.name)
             except Unavailable:
                 moved.close()
                 raise
@@ -178,7 +177,7 @@ class Landing:
         whole = [entry for entry in landing if self._whole(folder, entry, found, now_ms)]
         for entry in whole:
             try:
-                self._journal.put(replace(entry, state=State.WHOLE, whole_ms=now_ms))
+                self._journal.change(entry, state=State.WHOLE, whole_ms=now_ms)
             except Unavailable:
                 self._again = True
                 raise

@@ -135,8 +135,10 @@ class _Front:
         except Unavailable as error:
             return Failed(error.code, error.rule)
         self._chores = [
-            asyncio.create_task(_every(LOOK_S, self._look)),
-            asyncio.create_task(_every(HOUSEKEEPING_S, self._keep_house)),
+            asyncio.create_task(_every(LOOK_S, lambda: self._landing.look(self._gateway.agencies()))),
+            asyncio.create_task(_every(LOOK_S, self._polling.look)),
+            asyncio.create_task(_every(HOUSEKEEPING_S, self._server.look)),
+            asyncio.create_task(_every(HOUSEKEEPING_S, self._landing.sweep)),
         ]
         spare_the_collector()
         return Done()
@@ -149,24 +151,16 @@ class _Front:
         await self._lane.end()
         await self._landing.stop()
 
-    def _look(self) -> None:
-        self._landing.look(self._gateway.agencies())
-        self._polling.look()
-
-    def _keep_house(self) -> None:
-        self._server.look()
-        self._landing.sweep()
-
 
 async def _every(seconds: float, work: Callable[[], None]) -> None:
     while True:
+        await asyncio.sleep(seconds)
         try:
             work()
         except IsnadError as error:
             log.warning("files.held_up", code=error.code)
         except Exception:  # the outermost loop: the next turn may do better
             log.exception("files.held_up")
-        await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True)

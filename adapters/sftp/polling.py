@@ -59,7 +59,7 @@ class Gateway(Protocol):
 
 
 class Polling:
-    """Fetches from all agencies' servers, each at its own pace"""
+    """Fetches from all agencies' servers, each at its own pace."""
 
     def __init__(self, gateway: Gateway, tree: Tree, journal: Journal, landing: Landing) -> None:
         self._gateway = gateway

@@ -68,7 +68,7 @@ class Keys(Protocol):
 class Tree:
     """All agencies' trees below one folder. `keys` has what they are sealed with.
 
-    What agencies have here is counted by one of those who use the folder; the others say `elsewhere` how many octets and
+    What agencies have here is counted by one of those who use the folder; others say `elsewhere` how many octets and
     files an agency has more, or less.
     """
 

@@ -1,4 +1,4 @@
-"""The gateway, its log's process or a worker is killed at random instants while it takes a large file.
+"""The gateway, its log, a worker or what speaks SSH is killed at random instants while it takes a large file.
 
 In the end every row has its one answer.
 """
@@ -26,6 +26,7 @@ ROWS = 200_000
 KILLS = 10
 ROWS_OF_CHILDREN = 60_000
 KILLS_OF_CHILDREN = 3
+CHILDREN = ("isnad-log", "isnad-worker", "isnad-sftp")
 
 
 def await_progress(site: Site, beyond: int) -> bool:
@@ -67,14 +68,14 @@ def test_what_the_gateway_is_made_of_killed_again_and_again_answers_every_row_on
         running: Running = site.serve()
         send(site, tmp_path, flow, records)
         killed, position = Counter[str](), -1
-        for name in ("isnad-log", "isnad-worker") * KILLS_OF_CHILDREN:
+        for name in CHILDREN * KILLS_OF_CHILDREN:
             if not await_progress(site, position):
                 break
             time.sleep(chance.random() * 0.3)
             os.kill(chance.choice(children(running, name)), signal.SIGKILL)
             killed[name] += 1
             position = (entry(site.files) or pytest.fail("the journal forgot the file")).position
-        assert min(killed["isnad-log"], killed["isnad-worker"]) >= 2, "it was too fast to be killed"
+        assert min(killed[name] for name in CHILDREN) >= 2, "it was too fast to be killed"
         answered_once(site, tmp_path, records)
         assert running.popen.poll() is None, "the gateway itself went on"
 

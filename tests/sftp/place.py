@@ -132,6 +132,11 @@ class Place:
             time.sleep(0.02)
         raise AssertionError(f"{name} was not answered: {self.entry(name)}")
 
+    def reload(self) -> None:
+        """Have what the registry says now hold, also in the process that listens."""
+        self.living.reload()
+        self.run(self.inbound._front.tell())
+
     def run(self, work):
         """Run a coroutine on the gateway's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE_S)

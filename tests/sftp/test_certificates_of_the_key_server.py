@@ -72,7 +72,7 @@ class Gate:
     def let(self, **files: object) -> None:
         """Register the agency otherwise."""
         self.place.configuration.agency(AGENCY, adapter=["rest", "sftp"], files=files)
-        self.place.living.reload()
+        self.place.reload()
 
 
 @pytest.fixture(scope="module")

@@ -166,14 +166,14 @@ def test_a_disk_that_is_full_stops_the_transfer_and_the_rest_is_sent_later(place
     octets = rows(30_000, first=400_000)
     cso.write("full.csv", octets)
     cso.manifest("full.csv", octets, 30_000)
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
+    listens = place.inbound._front._child._process.pid
+    before = resource.prlimit(listens, resource.RLIMIT_FSIZE)
+    resource.prlimit(listens, resource.RLIMIT_FSIZE, (2 * MIB, before[1]))
     try:
-        # The limit is this process's, in which the gateway is, and not the client's.
+        # The limit is that of the process that listens, and not the client's.
         refused = cso.sftp(f"put full.csv /in/{CSV}/")
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+        resource.prlimit(listens, resource.RLIMIT_FSIZE, before)
     assert refused.returncode != 0
     done = cso.sftp(f"put -a full.csv /in/{CSV}/", f"put full.csv.manifest.json /in/{CSV}/")
     assert done.returncode == 0, done.stderr

@@ -97,7 +97,7 @@ def test_a_revoked_key_opens_nothing_whatever_certificate_it_has_and_its_connect
     while moh.sftp("ls /in").returncode == 0:
         assert time.monotonic() < deadline
     gate.configuration.agency("moh", adapter=["rest", "sftp"], files={"authorities": [authority]})
-    gate.living.reload()
+    gate.reload()
 
 
 def test_there_is_no_shell_no_command_no_copy_and_no_forwarding(gate, person, tmp_path):
