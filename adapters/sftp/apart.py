@@ -11,7 +11,6 @@ import pickle
 import socket
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
 
 import structlog
 from msgspec import MsgspecError
@@ -23,6 +22,7 @@ from adapters.sftp.wire import (
     Agencies,
     ClientKey,
     Counted,
+    Done,
     Failed,
     Given,
     Landed,
@@ -37,7 +37,7 @@ from adapters.sftp.wire import (
 )
 from gateway.child import Child, Died
 from gateway.doors import Refusals
-from gateway.errors import IsnadError, Unavailable
+from gateway.errors import Unavailable
 from gateway.files import FileAgency, Files
 
 LOOK_S = 0.2
@@ -145,8 +145,12 @@ class Apart:
     async def _keep_telling(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            with suppress(Died):  # it is being replaced
+            try:
                 await self.tell()
+            except Died:
+                continue  # it is being replaced
+            except Exception:  # the outermost loop: the next turn may do better
+                log.exception("files.held_up")
 
     async def _tell(self, child: Child) -> None:
         """Say what the registry has now, if that is something else."""
@@ -160,8 +164,8 @@ class Apart:
             return
         self._keys |= found
         keys = {name: key for name, key in self._keys.items() if name in agencies}
-        await _asked(child, Agencies(agencies, keys))
-        self._told = agencies
+        if isinstance(await _asked(child, Agencies(agencies, keys)), Done):
+            self._told = agencies
 
     def _found(self, agencies: set[str]) -> dict[str, bytes]:
         """Return the keys of agencies' files, as far as they can be had now."""
@@ -199,8 +203,8 @@ class Apart:
             child.end()
             try:
                 return await self._begun(listening)
-            except (IsnadError, Died, OSError) as error:
-                log.warning("files.held_up", code=getattr(error, "code", "unavailable.internal"))
+            except Exception:  # the outermost loop: the next turn may do better
+                log.exception("files.held_up")
                 child = self._child or child
             await asyncio.sleep(AGAIN_S)
 

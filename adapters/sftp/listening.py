@@ -105,16 +105,23 @@ class _Front:
         question: Question = pickle.loads(octets)  # noqa: S301  of the process that has started this one
         if isinstance(question, Next):
             self._gateway.listens(number)
-        else:
-            reply = await self._do(question)
-            with suppress(ConnectionError):  # nobody wants to know any more
-                self._writer.write(framed(number, ENCODER.encode(reply)))
+            return
+        reply: Reply = Done()
+        try:
+            await self._do(question)
+        except Unavailable as error:
+            reply = Failed(error.code, error.rule)
+        except Exception:  # the outermost frame of its task; who asks must not wait for ever
+            log.exception("files.held_up")
+            reply = Failed("unavailable.internal", "")
+        with suppress(ConnectionError):  # nobody wants to know any more
+            self._writer.write(framed(number, ENCODER.encode(reply)))
 
-    async def _do(self, question: Question) -> Reply:
+    async def _do(self, question: Question) -> None:
         match question:
             case Start(host_key):
                 self._host_key = host_key
-                return await self._start()
+                await self._start()
             case Agencies(agencies, keys):
                 self._gateway.known, self._gateway.keys = agencies, keys
                 self._server.look()
@@ -125,15 +132,11 @@ class _Front:
                 self._gateway.given(question)
             case Stop():
                 await self._stop()
-        return Done()
 
-    async def _start(self) -> Reply:
+    async def _start(self) -> None:
         # Before the gateway writes something of its own, which it will say.
         self._tree.take_stock()
-        try:
-            await self._server.start(self._listening)
-        except Unavailable as error:
-            return Failed(error.code, error.rule)
+        await self._server.start(self._listening)
         self._chores = [
             asyncio.create_task(_every(LOOK_S, lambda: self._landing.look(self._gateway.agencies()))),
             asyncio.create_task(_every(LOOK_S, self._polling.look)),
@@ -141,7 +144,6 @@ class _Front:
             asyncio.create_task(_every(HOUSEKEEPING_S, self._landing.sweep)),
         ]
         spare_the_collector()
-        return Done()
 
     async def _stop(self) -> None:
         await self._server.stop()
