@@ -34,7 +34,7 @@ SMALL_BYTES = 1 << 20
 SMALL_AT_ONCE, SMALL_AT_ONCE_BYTES = 256, 32 << 20
 """A group's records, where each file has one; and what their answers may take of memory is some times their octets."""
 LARGE_AT_ONCE = 2
-GATHER_S, GATHER_TURNS = 0.05, 20
+GATHER_S, GATHER_TURNS = 0.05, 10
 """How long files gather, and how often again while more come: those that are begun together share groups, signatures,
 transactions and syncs, and three times as many cost a third less."""
 LOOK_S = 1.0
